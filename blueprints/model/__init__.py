@@ -1,0 +1,1 @@
+"""Settings, components and stacks: the words everything else is written in."""

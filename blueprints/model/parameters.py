@@ -1,0 +1,128 @@
+"""Parameters: what is known only when a stack is deployed, checked by CloudFormation before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from troposphere import Parameter
+
+DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
+
+
+class StackParameter(Parameter):
+    """A troposphere parameter that knows its label and its group on the console's form."""
+
+    group: str
+    label: str
+
+    def __init__(  # noqa: PLR0913 - these are CloudFormation's own attributes of a parameter
+        self,
+        title: str,
+        *,
+        group: str,
+        label: str,
+        description: str,
+        type: str = "String",  # noqa: A002 - CloudFormation's name
+        default: str | int | None = None,
+        pattern: str | None = None,
+        allowed: Sequence[str | int] | None = None,
+        minimum: int | None = None,
+        maximum: int | None = None,
+        constraint: str | None = None,
+    ) -> None:
+        object.__setattr__(self, "group", group)
+        object.__setattr__(self, "label", label)
+        given = {
+            "Default": default,
+            "AllowedPattern": pattern,
+            "AllowedValues": None if allowed is None else list(allowed),
+            "MinValue": minimum,
+            "MaxValue": maximum,
+            "ConstraintDescription": constraint,
+        }
+        super().__init__(
+            title,
+            Type=type,
+            Description=description,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+
+
+def image_tag(repository: str) -> StackParameter:
+    """Which image of the repository runs; no default, because a deployment names what it deploys."""
+    return StackParameter(
+        "ImageTag",
+        group="Image",
+        label="Image tag",
+        description=f"Tag of the image in the ECR repository {repository}, for example a commit id",
+        pattern=r"^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$",
+        constraint="A tag as ECR accepts it: letters, digits, dots, dashes and underscores, 128 at most",
+    )
+
+
+def stack_name(producer: str, default: str) -> StackParameter:
+    """Where the outputs of another stack are read."""
+    return StackParameter(
+        f"{producer.title().replace('-', '')}StackName",
+        group="Other stacks",
+        label=f"Stack with the {producer} outputs",
+        description=f"Name of the {producer} stack whose outputs this stack reads",
+        default=default,
+        pattern=r"^[a-zA-Z][a-zA-Z0-9-]{0,127}$",
+        constraint="A stack name: letters, digits and dashes, first a letter, 128 at most",
+    )
+
+
+def domain_name(default: str | None) -> StackParameter:
+    """The public name of the service."""
+    return StackParameter(
+        "DomainName",
+        group="Domain",
+        label="Domain name",
+        description="Public name of the service, for example app.example.com",
+        default=default,
+        pattern=DOMAIN_PATTERN,
+        constraint="A domain name in lower case with at least one dot, without a trailing dot",
+    )
+
+
+def hosted_zone_id(default: str | None) -> StackParameter:
+    """The public hosted zone that the certificate is validated in and the name is written to."""
+    return StackParameter(
+        "HostedZoneId",
+        group="Domain",
+        label="Hosted zone",
+        description="Id of the public Route 53 hosted zone of the domain; it must be delegated, or validation waits for ever",
+        type="AWS::Route53::HostedZone::Id",
+        default=default,
+    )
+
+
+def certificate_arn(default: str | None) -> StackParameter:
+    """A certificate that exists in the stack's Region."""
+    return StackParameter(
+        "CertificateArn",
+        group="Domain",
+        label="Certificate",
+        description="ARN of an issued ACM certificate in this Region",
+        default=default,
+        pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$",
+        constraint="The ARN of a certificate in AWS Certificate Manager",
+    )
+
+
+def number(  # noqa: PLR0913 - a number has bounds, a default and words for a person
+    title: str, *, group: str, label: str, description: str, default: int, minimum: int, maximum: int
+) -> StackParameter:
+    """A whole number within bounds."""
+    return StackParameter(
+        title,
+        group=group,
+        label=label,
+        description=description,
+        type="Number",
+        default=default,
+        minimum=minimum,
+        maximum=maximum,
+        constraint=f"A whole number from {minimum} to {maximum}",
+    )
