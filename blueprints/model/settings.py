@@ -23,7 +23,30 @@ TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[\w .:/=+@-]*$")]
 
 # CloudWatch Logs accepts these retention periods, in days, and no others (API reference, PutRetentionPolicy).
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 
 
 class Settings(BaseModel):
@@ -34,6 +57,7 @@ class Settings(BaseModel):
 
     Raises:
         SettingsError: a value is not allowed; the message names the setting, the value and what is allowed.
+
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, use_attribute_docstrings=True)
@@ -101,7 +125,9 @@ class Settings(BaseModel):
     def _own_prefix(cls, value: dict[str, str]) -> dict[str, str]:
         reserved = sorted(key for key in value if key.lower().startswith("aws:") or key in {"Project", "Environment"})
         if reserved:
-            raise ValueError(f"keys that are neither Project, Environment nor AWS's own aws:... (got {', '.join(reserved)})")
+            raise ValueError(
+                f"keys that are neither Project, Environment nor AWS's own aws:... (got {', '.join(reserved)})"
+            )
         return value
 
     @field_validator("log_retention_days")

@@ -55,6 +55,7 @@ class Stack(Template):
         arch: one line on how the parts work together.
         must: what has to stay true of the whole stack.
         shared: environments share this stack; it is named without an environment and always keeps its data.
+
     """
 
     def __init__(  # noqa: PLR0913 - each is a fact about the stack
@@ -86,6 +87,7 @@ class Stack(Template):
 
         Raises:
             TemplateError: another resource or parameter has the same logical id.
+
         """
         for part in owned(list(thing) if isinstance(thing, Iterable) else thing):
             if isinstance(part, Parameter):
@@ -121,6 +123,7 @@ class Stack(Template):
 
         Raises:
             TemplateError: the producer has no such output.
+
         """
         if output not in producer.outputs:
             known = ", ".join(producer.outputs) or "none"
@@ -135,6 +138,7 @@ class Stack(Template):
 
         Raises:
             TemplateError: no such resource, no such property, or a value of the wrong type.
+
         """
         resource = self.resources.get(logical_id)
         if resource is None:

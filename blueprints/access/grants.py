@@ -1,0 +1,222 @@
+"""Every IAM statement of the library: a verb of the domain over plain resources, written with awacs.
+
+A grant returns one Statement with a Sid. It names its actions and its resources; ``allow`` refuses anything broader.
+Actions that AWS scopes to no resource stand in ``UNSCOPED`` (Service Authorization Reference, column "Resource types").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from awacs import dynamodb as dynamodb_actions
+from awacs import ecr as ecr_actions
+from awacs import kms as kms_actions
+from awacs import logs as logs_actions
+from awacs import s3 as s3_actions
+from awacs import secretsmanager as secretsmanager_actions
+from awacs import ssm as ssm_actions
+from awacs import ssmmessages as ssmmessages_actions
+from awacs.aws import (
+    Action,
+    Allow,
+    ArnLike,
+    Condition,
+    Policy,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+)
+from awacs.sts import AssumeRole
+from troposphere import AccountId, Sub, iam, logs
+
+from blueprints.model.errors import TooBroadError
+
+UNSCOPED = frozenset(
+    {
+        "ecr:GetAuthorizationToken",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    }
+)
+
+
+def allow(sid: str, *actions: Action, on: Sequence[Any], when: Condition | None = None) -> Statement:
+    """Allow *actions* on the resources *on*, under the condition *when*.
+
+    Raises:
+        TooBroadError: an action has a wildcard, or the resource is ``*`` for an action that takes a resource.
+
+    """
+    names = [str(action.JSONrepr()) for action in actions]
+    too_broad = not names or not on or any("*" in name for name in names)
+    if too_broad or ("*" in on and not UNSCOPED.issuperset(names)):
+        raise TooBroadError(f"{sid}: name the actions and the resources, got {names} on {list(on)}")
+    condition = {} if when is None else {"Condition": when}
+    return Statement(Sid=sid, Effect=Allow, Action=list(actions), Resource=list(on), **condition)
+
+
+def policy(name: str, *statements: Statement) -> iam.Policy:
+    """An inline policy: part of its role, so that nobody can use the role before it holds."""
+    return iam.Policy(PolicyName=name, PolicyDocument=document(*statements))
+
+
+def document(*statements: Statement) -> PolicyDocument:
+    """A policy document in the current policy language; without Version, IAM reads the rules of 2008."""
+    return Policy(Version="2012-10-17", Statement=list(statements))
+
+
+def trust(*services: str, source_arn: Any | None = None) -> PolicyDocument:
+    """Let AWS services take on a role, for this account's resources only where they say for whom they act.
+
+    Args:
+        services: service principals without their suffix, for example ``ecs-tasks``.
+        source_arn: the resources on whose behalf the service may act (aws:SourceArn).
+
+    """
+    condition = {}
+    if source_arn is not None:
+        condition = {
+            "Condition": Condition([StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", source_arn)])
+        }
+    # Service principals end in amazonaws.com in every partition (IAM User Guide, "AWS service principals").
+    principals = Principal("Service", [f"{service}.amazonaws.com" for service in services])
+    return document(Statement(Effect=Allow, Action=[AssumeRole], Principal=principals, **condition))
+
+
+# Container images
+
+
+def log_in_to_registry() -> Statement:
+    """Get a token for the account's registry; AWS scopes this to no repository."""
+    return allow("LogInToRegistry", ecr_actions.GetAuthorizationToken, on=["*"])
+
+
+def repository_arn(repository: str) -> Sub:
+    """The ARN of an ECR repository of this account and Region."""
+    return Sub(f"arn:${{AWS::Partition}}:ecr:${{AWS::Region}}:${{AWS::AccountId}}:repository/{repository}")
+
+
+def pull_image(repository: str) -> Statement:
+    """Pull images of one repository."""
+    return allow(
+        "PullImage",
+        ecr_actions.BatchCheckLayerAvailability,
+        ecr_actions.BatchGetImage,
+        ecr_actions.GetDownloadUrlForLayer,
+        on=[repository_arn(repository)],
+    )
+
+
+def push_image(repository: str) -> Statement:
+    """Push images to one repository, and pull what a build caches there."""
+    return allow(
+        "PushImage",
+        ecr_actions.BatchCheckLayerAvailability,
+        ecr_actions.BatchGetImage,
+        ecr_actions.CompleteLayerUpload,
+        ecr_actions.DescribeImages,
+        ecr_actions.GetDownloadUrlForLayer,
+        ecr_actions.InitiateLayerUpload,
+        ecr_actions.PutImage,
+        ecr_actions.UploadLayerPart,
+        on=[repository_arn(repository)],
+    )
+
+
+# Logs
+
+
+def write_logs(log_group: logs.LogGroup) -> Statement:
+    """Write to one log group; its ARN ends in ``:*``, which stands for its streams."""
+    return allow(
+        f"WriteTo{log_group.title}",
+        logs_actions.CreateLogStream,
+        logs_actions.PutLogEvents,
+        on=[log_group.get_att("Arn")],
+    )
+
+
+def write_flow_logs(log_group: logs.LogGroup) -> Statement:
+    """What VPC Flow Logs needs on its log group."""
+    return allow(
+        "WriteFlowLogs",
+        logs_actions.CreateLogStream,
+        logs_actions.DescribeLogStreams,
+        logs_actions.PutLogEvents,
+        on=[log_group.get_att("Arn")],
+    )
+
+
+# Secrets and configuration
+
+
+def read_secrets(arns: Sequence[Any]) -> Statement:
+    """Read the values of these Secrets Manager secrets."""
+    return allow("ReadSecrets", secretsmanager_actions.GetSecretValue, on=arns)
+
+
+def parameter_arn(path: str) -> Sub:
+    """The ARN of an SSM parameter, or of all below a path that ends in ``/*``."""
+    return Sub(f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{path.lstrip('/')}")
+
+
+def read_parameters(*paths: str) -> Statement:
+    """Read these SSM parameters, the way ECS does it for a task's secrets."""
+    return allow("ReadParameters", ssm_actions.GetParameters, on=[parameter_arn(path) for path in paths])
+
+
+def decrypt_parameters() -> Statement:
+    """Decrypt SecureString parameters that use a key of the account's own, and only through Systems Manager."""
+    through_ssm = StringEquals("kms:ViaService", Sub("ssm.${AWS::Region}.${AWS::URLSuffix}"))
+    return allow(
+        "DecryptParameters",
+        kms_actions.Decrypt,
+        on=[Sub("arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*")],
+        when=Condition([through_ssm]),
+    )
+
+
+# Data
+
+
+def read_write_objects(bucket_arn: Any) -> Statement:
+    """Get, put and delete the objects of one bucket; not list, not configure."""
+    return allow(
+        "ReadAndWriteObjects",
+        s3_actions.DeleteObject,
+        s3_actions.GetObject,
+        s3_actions.PutObject,
+        on=[Sub("${Bucket}/*", Bucket=bucket_arn)],
+    )
+
+
+def read_write_items(table_arn: Any) -> Statement:
+    """Read and write the items of one table; not scan it, not configure it."""
+    return allow(
+        "ReadAndWriteItems",
+        dynamodb_actions.DeleteItem,
+        dynamodb_actions.GetItem,
+        dynamodb_actions.PutItem,
+        dynamodb_actions.Query,
+        dynamodb_actions.UpdateItem,
+        on=[table_arn],
+    )
+
+
+# People and operations
+
+
+def open_shell() -> Statement:
+    """What ECS Exec needs in a task: four channels of Systems Manager that AWS scopes to no resource."""
+    return allow(
+        "OpenShell",
+        ssmmessages_actions.CreateControlChannel,
+        ssmmessages_actions.CreateDataChannel,
+        ssmmessages_actions.OpenControlChannel,
+        ssmmessages_actions.OpenDataChannel,
+        on=["*"],
+    )

@@ -1,0 +1,286 @@
+"""The network: a VPC over two or three Availability Zones, and the ways out of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import GetAtt, GetAZs, Select, Sub, Tags, ec2
+
+from blueprints.access.connections import HTTPS, admit, closed_security_group
+from blueprints.components.flow_logs import FlowLogs
+from blueprints.model.component import Component
+from blueprints.model.context import because
+from blueprints.model.parameters import StackParameter
+from blueprints.model.settings import Egress
+from blueprints.model.stack import Stack
+
+# Interface endpoints that a Fargate task needs when it has no route to the internet (Amazon ECS Developer Guide,
+# "Interface VPC endpoints"): registry, logs, both kinds of secrets, and the channels of ECS Exec.
+ENDPOINT_SERVICES = {
+    "EcrApi": "ecr.api",
+    "EcrDkr": "ecr.dkr",
+    "Logs": "logs",
+    "SecretsManager": "secretsmanager",
+    "Ssm": "ssm",
+    "SsmMessages": "ssmmessages",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network to place things in: one of ours, one of another stack or one that was there before."""
+
+    vpc_id: Any
+    public_subnets: Any
+    private_subnets: Any
+    tasks_are_public: bool = False
+
+    @property
+    def task_subnets(self) -> Any:
+        """Where tasks run: private subnets, unless their only way out is an address of their own."""
+        return self.public_subnets if self.tasks_are_public else self.private_subnets
+
+    @classmethod
+    def from_stack(cls, stack: Stack, producer: Stack, *, zones: int, egress: Egress) -> Network:
+        """The network that another stack made, read from its outputs."""
+        return cls(
+            vpc_id=stack.from_stack(producer, "VpcId"),
+            public_subnets=[stack.from_stack(producer, f"PublicSubnet{zone}") for zone in range(1, zones + 1)],
+            private_subnets=[stack.from_stack(producer, f"PrivateSubnet{zone}") for zone in range(1, zones + 1)],
+            tasks_are_public=egress == "public",
+        )
+
+    @classmethod
+    def existing(cls, stack: Stack, *, egress: Egress) -> Network:
+        """A VPC that exists: its id and its subnets are parameters of *stack*."""
+        vpc = _vpc_parameter()
+        public, private = _subnets_parameter("Public"), _subnets_parameter("Private")
+        stack.add([vpc, public, private])
+        return cls(vpc.ref(), public.ref(), private.ref(), tasks_are_public=egress == "public")
+
+
+class Vpc(Component):
+    """A VPC with a public and a private subnet in each zone.
+
+    Args:
+        name: first part of the logical ids.
+        zones: number of Availability Zones, 2 or 3.
+        egress: the private subnets' way out; ``public`` and ``endpoints`` leave them without a route to the internet.
+        cidr: the VPC's range; its second /24 and those after it become the subnets.
+        flow_logs: days to keep a record of rejected traffic, or None for no record.
+
+    """
+
+    def __init__(
+        self, name: str, *, zones: int, egress: Egress, cidr: str = "10.0.0.0/16", flow_logs: int | None = None
+    ) -> None:
+        self._name, self._zones, self._egress = name, zones, egress
+        self._blocks = [str(block) for block in ipaddress.IPv4Network(cidr).subnets(new_prefix=24)][1:]
+        self.vpc = because(
+            "One private address range for everything in this environment.",
+            ec2.VPC(
+                f"{name}Vpc",
+                CidrBlock=cidr,
+                EnableDnsHostnames=True,
+                EnableDnsSupport=True,
+                Tags=Tags(Name=_named(name)),
+            ),
+            must=["DNS support and host names stay on: endpoints and service discovery need them"],
+            mutable="must-never-change",
+        )
+        self.internet_gateway = because(
+            "The VPC's only door to the internet.",
+            ec2.InternetGateway(f"{name}InternetGateway", Tags=Tags(Name=_named(name))),
+        )
+        self.attachment = because(
+            "Hangs the door into the VPC; whatever needs the internet waits for it.",
+            ec2.VPCGatewayAttachment(
+                f"{name}InternetGatewayAttachment", VpcId=self.vpc.ref(), InternetGatewayId=self.internet_gateway.ref()
+            ),
+        )
+        self.public = [self._subnet("Public", zone) for zone in range(1, zones + 1)]
+        self.public_routes = self._public_routes()
+        self.private = [self._subnet("Private", zone) for zone in range(1, zones + 1)]
+        self.private_route_tables = [self._route_table("Private", zone) for zone in range(1, zones + 1)]
+        self.private_associations = [
+            _associate("Private", subnet, table)
+            for subnet, table in zip(self.private, self.private_route_tables, strict=True)
+        ]
+        self.nat = self._nat_gateways()
+        self.private_routes = self._private_routes()
+        self.gateway_endpoints = [self._gateway_endpoint("S3", "s3"), self._gateway_endpoint("DynamoDb", "dynamodb")]
+        self.endpoints = Endpoints(name, self.network, cidr) if egress == "endpoints" else None
+        self.flow_logs = FlowLogs(name, self.vpc.ref(), retention_days=flow_logs) if flow_logs is not None else None
+
+    @property
+    def network(self) -> Network:
+        """This VPC as the place to put things in."""
+        return Network(
+            vpc_id=self.vpc.ref(),
+            public_subnets=[subnet.ref() for subnet in self.public],
+            private_subnets=[subnet.ref() for subnet in self.private],
+            tasks_are_public=self._egress == "public",
+        )
+
+    def publish(self, stack: Stack) -> None:
+        """Write the outputs that ``Network.from_stack`` reads."""
+        stack.output("VpcId", self.vpc.ref(), "The VPC")
+        for kind, subnets in (("Public", self.public), ("Private", self.private)):
+            for zone, subnet in enumerate(subnets, start=1):
+                stack.output(f"{kind}Subnet{zone}", subnet.ref(), f"The {kind.lower()} subnet of zone {zone}")
+
+    def _subnet(self, kind: str, zone: int) -> ec2.Subnet:
+        index = zone - 1 + (self._zones if kind == "Private" else 0)
+        why = {
+            "Public": "Holds what faces the internet: the load balancer and NAT gateways.",
+            "Private": "Holds what must not be reachable from the internet.",
+        }[kind]
+        return because(
+            why,
+            ec2.Subnet(
+                f"{kind}Subnet{zone}",
+                VpcId=self.vpc.ref(),
+                CidrBlock=self._blocks[index],
+                AvailabilityZone=Select(zone - 1, GetAZs("")),
+                MapPublicIpOnLaunch=False,
+                Tags=Tags(Name=_named(f"{kind.lower()}-{zone}")),
+            ),
+            mutable="must-never-change",
+        )
+
+    def _route_table(self, kind: str, zone: int | str) -> ec2.RouteTable:
+        return because(
+            f"Decides where traffic of the {kind.lower()} subnets goes.",
+            ec2.RouteTable(
+                f"{kind}RouteTable{zone}",
+                VpcId=self.vpc.ref(),
+                Tags=Tags(Name=_named(f"{kind.lower()}-{zone}".rstrip("-"))),
+            ),
+        )
+
+    def _public_routes(self) -> list[Any]:
+        table = self._route_table("Public", "")
+        route = because(
+            "Makes the public subnets public.",
+            ec2.Route(
+                "PublicInternetRoute",
+                RouteTableId=table.ref(),
+                DestinationCidrBlock="0.0.0.0/0",
+                GatewayId=self.internet_gateway.ref(),
+                DependsOn=[self.attachment.title],  # a route needs its gateway attached
+            ),
+        )
+        return [table, route, *(_associate("Public", subnet, table) for subnet in self.public)]
+
+    def _nat_gateways(self) -> list[Any]:
+        count = {"nat": 1, "nat-per-zone": self._zones}.get(self._egress, 0)
+        parts: list[Any] = []
+        for zone in range(1, count + 1):
+            address = ec2.EIP(
+                f"NatAddress{zone}",
+                Domain="vpc",
+                DependsOn=[self.attachment.title],  # an address in a VPC needs the internet gateway attached
+                Tags=Tags(Name=_named(f"nat-{zone}")),
+            )
+            gateway = ec2.NatGateway(
+                f"NatGateway{zone}",
+                AllocationId=address.get_att("AllocationId"),
+                SubnetId=self.public[zone - 1].ref(),
+                DependsOn=[self.attachment.title],
+                Tags=Tags(Name=_named(f"nat-{zone}")),
+            )
+            parts += [
+                because("The address that the outside sees; it stays the same, so others can allow it.", address),
+                because("Lets private subnets open connections to the internet, and nobody in.", gateway),
+            ]
+        return parts
+
+    def _private_routes(self) -> list[ec2.Route]:
+        gateways = [part for part in self.nat if isinstance(part, ec2.NatGateway)]
+        return [
+            because(
+                "Private subnets leave through a NAT gateway" + (" of their own zone." if len(gateways) > 1 else "."),
+                ec2.Route(
+                    f"PrivateInternetRoute{zone}",
+                    RouteTableId=table.ref(),
+                    DestinationCidrBlock="0.0.0.0/0",
+                    NatGatewayId=gateways[min(zone, len(gateways)) - 1].ref(),
+                ),
+            )
+            for zone, table in enumerate(self.private_route_tables, start=1)
+            if gateways
+        ]
+
+    def _gateway_endpoint(self, title: str, service: str) -> ec2.VPCEndpoint:
+        return because(
+            f"Traffic to {service} stays inside AWS, costs nothing and does not pass the NAT gateway.",
+            ec2.VPCEndpoint(
+                f"{title}Endpoint",
+                VpcId=self.vpc.ref(),
+                VpcEndpointType="Gateway",
+                ServiceName=Sub(f"com.amazonaws.${{AWS::Region}}.{service}"),
+                RouteTableIds=[table.ref() for table in [self.public_routes[0], *self.private_route_tables]],
+            ),
+        )
+
+
+class Endpoints(Component):
+    """Interface endpoints, so that tasks reach AWS without any route to the internet."""
+
+    def __init__(self, name: str, network: Network, cidr: str) -> None:
+        self.name = f"{name}Endpoints"
+        self.security_group = closed_security_group(self.name, network.vpc_id, "Interface endpoints of the VPC")
+        self.security_group_id = GetAtt(self.security_group.title, "GroupId")
+        self.ingress = admit(cidr, self, port=HTTPS, title=f"{self.name}FromVpcIngress", source="the VPC")
+        self.endpoints = [
+            because(
+                f"Tasks reach {service} without the internet.",
+                ec2.VPCEndpoint(
+                    f"{title}Endpoint",
+                    VpcId=network.vpc_id,
+                    VpcEndpointType="Interface",
+                    ServiceName=Sub(f"com.amazonaws.${{AWS::Region}}.{service}"),
+                    SubnetIds=network.private_subnets,
+                    SecurityGroupIds=[self.security_group_id],
+                    PrivateDnsEnabled=True,
+                ),
+            )
+            for title, service in ENDPOINT_SERVICES.items()
+        ]
+
+
+def _associate(kind: str, subnet: ec2.Subnet, table: ec2.RouteTable) -> ec2.SubnetRouteTableAssociation:
+    return because(
+        f"Without it the {kind.lower()} subnet would follow the VPC's main route table.",
+        ec2.SubnetRouteTableAssociation(f"{subnet.title}Routes", SubnetId=subnet.ref(), RouteTableId=table.ref()),
+    )
+
+
+def _named(name: str) -> Sub:
+    return Sub(f"${{AWS::StackName}}-{name.lower()}")
+
+
+def _vpc_parameter() -> StackParameter:
+    return StackParameter(
+        "VpcId",
+        group="Network",
+        label="VPC",
+        description="The VPC that everything is placed in",
+        type="AWS::EC2::VPC::Id",
+    )
+
+
+def _subnets_parameter(kind: str) -> StackParameter:
+    purpose = {
+        "Public": "Subnets with a route to an internet gateway, in two zones at least",
+        "Private": "Subnets with a route to a NAT gateway, in two zones at least",
+    }
+    return StackParameter(
+        f"{kind}SubnetIds",
+        group="Network",
+        label=f"{kind} subnets",
+        description=purpose[kind],
+        type="List<AWS::EC2::Subnet::Id>",
+    )
