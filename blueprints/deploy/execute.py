@@ -1,0 +1,170 @@
+"""A manifest into an account: each stack checked, planned, shown, agreed to, executed, watched, protected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from blueprints.deploy import change_sets, preflight
+from blueprints.deploy.operations import Operation
+from blueprints.deploy.parameters import check_given, check_names, check_values
+from blueprints.deploy.plan import StackPlan, plan_stack, refuse_data_loss
+from blueprints.deploy.protection import lift_policy, protect, set_policy
+from blueprints.deploy.selection import select
+from blueprints.deploy.stacks import FAILED_TO_CREATE, StackState, describe, newest_events
+from blueprints.deploy.templates import check_template
+from blueprints.deploy.waiting import Clock
+from blueprints.model.errors import DeployError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from blueprints.deploy.aws import AwsCli
+    from blueprints.deploy.progress import Reporter
+    from blueprints.render.manifest import Manifest, StackEntry
+
+Outcome = Literal["created", "updated", "unchanged"]
+
+
+@dataclass(frozen=True)
+class StackResult:
+    """What became of one stack, and its outputs."""
+
+    entry: StackEntry
+    outcome: Outcome
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DeployResult:
+    """What became of the stacks, in deploy order; ``declined`` is the one a person said no to."""
+
+    stacks: tuple[StackResult, ...]
+    declined: StackEntry | None = None
+
+
+def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
+    cli_factory: Callable[[str], AwsCli],
+    manifest: Manifest,
+    *,
+    parameters: Mapping[str, str],
+    confirm: Callable[[StackPlan], bool],
+    report: Reporter,
+    only: Collection[str] = (),
+    allow_replace: Collection[str] = (),
+    bucket: str | None = None,
+    replace_failed: bool = False,
+    before_stack: Callable[[StackEntry], None] | None = None,
+    clock: Clock | None = None,
+) -> DeployResult:
+    """Deploy the stacks of a manifest in order.
+
+    Whatever can be known beforehand is checked for all stacks before the first is touched. An error leaves what was
+    deployed, and nothing half made, so that the same command continues.
+    """
+    run = _Run(cli_factory, manifest, parameters, confirm, report, frozenset(allow_replace), bucket, clock or Clock())
+    entries = select(manifest, only)
+    states = run.check(entries, replace_failed=replace_failed)
+    results: list[StackResult] = []
+    for position, entry in enumerate(entries, start=1):
+        report.stack_started(entry, position, len(entries))
+        if before_stack is not None:
+            before_stack(entry)
+        result = run.deploy(entry, states[entry.name])
+        if result is None:
+            return DeployResult(tuple(results), declined=entry)
+        results.append(result)
+    return DeployResult(tuple(results))
+
+
+@dataclass(frozen=True)
+class _Run:
+    factory: Callable[[str], AwsCli]
+    manifest: Manifest
+    parameters: Mapping[str, str]
+    confirm: Callable[[StackPlan], bool]
+    report: Reporter
+    allow_replace: frozenset[str]
+    bucket: str | None
+    clock: Clock
+
+    def check(self, entries: list[StackEntry], *, replace_failed: bool) -> dict[str, StackState | None]:
+        """Return the state of each stack, once everything that can be known now has been checked."""
+        check_names(self.manifest, self.parameters)
+        check_values(entries, self.parameters)
+        for entry in entries:
+            check_template(entry, self.manifest.folder, self.bucket)
+        states = {entry.name: describe(self.factory(entry.region), entry.stack_name) for entry in entries}
+        for entry in entries:
+            cli = self.factory(entry.region)
+            preflight.check_state(cli, entry, states[entry.name], replace_failed=replace_failed)
+        check_given(entries, self.parameters, states)
+        return states
+
+    def deploy(self, entry: StackEntry, state: StackState | None) -> StackResult | None:
+        """Deploy one stack; None when the person said no."""
+        cli = self.factory(entry.region)
+        preflight.check_images(cli, entry, self.parameters, state)
+        preflight.check_secrets(cli, entry, self.manifest, self.factory)
+        if state is not None and state.status in FAILED_TO_CREATE:
+            self._delete_failed(cli, entry, state)
+            state = None
+        plan = plan_stack(cli, entry, self.manifest, self.parameters, state=state, bucket=self.bucket, clock=self.clock)
+        if plan.is_empty:
+            self.report.nothing_to_do(entry)
+            return self._settled(cli, entry, "unchanged")
+        if not self._agreed(cli, plan):
+            self.report.declined(entry)
+            return None
+        status = self._execute(cli, plan)
+        result = self._settled(cli, entry, "created" if plan.change_set_type == "CREATE" else "updated")
+        self.report.stack_done(entry, status, result.outputs)
+        return result
+
+    def _agreed(self, cli: AwsCli, plan: StackPlan) -> bool:
+        """Show the plan and ask; a plan that is not agreed to leaves nothing, on Ctrl-C neither."""
+        agreed = False
+        try:
+            self.report.plan(plan)
+            refuse_data_loss(plan, self.allow_replace)
+            agreed = self.confirm(plan)
+        finally:
+            if not agreed:
+                change_sets.discard(cli, plan.change_set)
+        return agreed
+
+    def _execute(self, cli: AwsCli, plan: StackPlan) -> str:
+        entry = plan.entry
+        allowed = tuple(c.logical_id for c in plan.data_replacements if c.logical_id in self.allow_replace)
+        if plan.change_set_type == "UPDATE" and allowed:
+            lift_policy(cli, entry, allowed, self.report)
+        elif plan.change_set_type == "UPDATE":
+            set_policy(cli, entry, self.report)
+        events = newest_events(cli, plan.stack_id, 1)
+        operation = Operation(cli, entry, plan.stack_id, events[0].event_id if events else "")
+        try:
+            change_sets.execute(cli, plan.change_set)
+            return operation.wait(frozenset({f"{plan.change_set_type}_COMPLETE"}), self.report, self.clock)
+        except DeployError:
+            if allowed:
+                set_policy(cli, entry, self.report)
+            raise
+        except KeyboardInterrupt:
+            self.report.interrupted(entry)
+            raise
+
+    def _settled(self, cli: AwsCli, entry: StackEntry, outcome: Outcome) -> StackResult:
+        """Make policy and protection as the manifest says, also when the template did not change."""
+        set_policy(cli, entry, self.report)
+        state = describe(cli, entry.stack_name)
+        if state is None:
+            raise DeployError(f"stack {entry.stack_name} is gone: somebody deleted it meanwhile; run the command again")
+        protect(cli, entry, state, self.report)
+        return StackResult(entry, outcome, dict(state.outputs))
+
+    def _delete_failed(self, cli: AwsCli, entry: StackEntry, state: StackState) -> None:
+        self.report.replacing_failed(entry, state.status)
+        events = newest_events(cli, state.stack_id, 1)
+        operation = Operation(cli, entry, state.stack_id, events[0].event_id if events else "")
+        cli.run("cloudformation", "delete-stack", "--stack-name", state.stack_id)
+        operation.wait(frozenset({"DELETE_COMPLETE"}), self.report, self.clock)

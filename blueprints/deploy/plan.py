@@ -1,0 +1,182 @@
+"""What a deploy would do to a stack: a change set, read back as frozen data that a person can judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from blueprints.deploy import change_sets
+from blueprints.deploy.change_sets import ChangeSet, ChangeSetType
+from blueprints.deploy.stacks import StackState, deletion_policies, describe
+from blueprints.deploy.templates import template_argument
+from blueprints.deploy.waiting import Clock
+from blueprints.model.errors import DeployError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from blueprints.deploy.aws import AwsCli
+    from blueprints.render.manifest import Manifest, StackEntry
+
+Action = Literal["add", "modify", "replace", "conditional-replace", "remove"]
+
+_ACTIONS: Mapping[str, Action] = {"Add": "add", "Import": "add", "Remove": "remove"}
+_REPLACEMENTS: Mapping[str, Action] = {"True": "replace", "Conditional": "conditional-replace"}
+_WORDS: Mapping[Action, str] = {
+    "replace": "would be replaced by an empty one",
+    "conditional-replace": "might be replaced by an empty one",
+    "remove": "would be deleted",
+}
+_DATA_TYPES = frozenset(
+    {
+        "AWS::Backup::BackupVault",
+        "AWS::Cognito::UserPool",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::DynamoDB::Table",
+        "AWS::ECR::Repository",
+        "AWS::EFS::FileSystem",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::ElastiCache::ServerlessCache",
+        "AWS::KMS::Key",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource: what happens to it, and because of which properties."""
+
+    action: Action
+    logical_id: str
+    resource_type: str
+    physical_id: str = ""
+    properties: tuple[str, ...] = ()
+    policy: str = ""  # what becomes of the old resource: Delete, Retain, Snapshot, ReplaceAndDelete, ...
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """A change set that waits to be executed, or the news that there is nothing to do.
+
+    Outputs and tags can change without any resource, so a plan without changes need not be empty.
+    """
+
+    entry: StackEntry
+    change_set: ChangeSet
+    stack_id: str = ""
+    changes: tuple[Change, ...] = ()
+    data_replacements: tuple[Change, ...] = ()
+    is_empty: bool = False
+
+    @property
+    def change_set_name(self) -> str:
+        return self.change_set.name
+
+    @property
+    def change_set_type(self) -> ChangeSetType:
+        return self.change_set.type
+
+    def count(self, action: Action) -> int:
+        return sum(change.action == action for change in self.changes)
+
+
+def holds_data(entry: StackEntry, logical_id: str, resource_type: str) -> bool:
+    """Return whether losing this resource loses data."""
+    return logical_id in entry.retained or resource_type in _DATA_TYPES or resource_type.startswith("AWS::RDS::")
+
+
+def plan_stack(  # noqa: PLR0913 - the four that make a plan, and three that have a default
+    cli: AwsCli,
+    entry: StackEntry,
+    manifest: Manifest,
+    parameters: Mapping[str, str],
+    *,
+    state: StackState | None = None,
+    bucket: str | None = None,
+    clock: Clock | None = None,
+) -> StackPlan:
+    """Make a change set and read it. ``state`` saves a call when the stack has just been looked at."""
+    clock = clock or Clock()
+    state = state or describe(cli, entry.stack_name)
+    change_set = ChangeSet.new(entry.stack_name, state)
+    request = {
+        **template_argument(cli, entry, manifest.folder, bucket),
+        "Parameters": _parameters(entry, parameters, state),
+        "Capabilities": list(entry.capabilities),
+        "Tags": [{"Key": key, "Value": value} for key, value in entry.tags.items()],
+    }
+    answer = change_sets.create(cli, change_set, request, clock)
+    if answer is None:
+        return StackPlan(entry, change_set, is_empty=True)
+    changes = tuple(_change(item["ResourceChange"]) for item in answer.get("Changes", ()) if "ResourceChange" in item)
+    risky = tuple(change for change in changes if _risks_data(entry, change))
+    return StackPlan(entry, change_set, answer["StackId"], changes, _not_kept(cli, answer["StackId"], risky))
+
+
+def refuse_data_loss(plan: StackPlan, allow_replace: Collection[str]) -> None:
+    """Raise when data would be lost that nobody has given up by name."""
+    refused = [change for change in plan.data_replacements if change.logical_id not in allow_replace]
+    if not refused:
+        return
+    lines = [_loss(change) for change in refused]
+    options = " ".join(f"--allow-replace {change.logical_id}" for change in refused)
+    raise DeployError(
+        "\n".join(
+            [
+                f"Stack {plan.entry.stack_name} would lose data:",
+                *lines,
+                "Nothing was changed. Take back what causes it; or make a backup, then allow it by name: " + options,
+            ]
+        )
+    )
+
+
+def _loss(change: Change) -> str:
+    because = f", because of {', '.join(change.properties)}" if change.properties else ""
+    physical_id = f", {change.physical_id}" if change.physical_id else ""
+    return f"  {change.logical_id} ({change.resource_type}{physical_id}) {_WORDS[change.action]}{because}"
+
+
+def _parameters(entry: StackEntry, given: Mapping[str, str], state: StackState | None) -> list[dict[str, str | bool]]:
+    """Return the values given; an existing stack keeps its own for the rest, a new one takes the defaults."""
+    previous = state.parameters if state is not None and state.exists else {}
+    return [
+        {"ParameterKey": parameter.name, "ParameterValue": given[parameter.name]}
+        if parameter.name in given
+        else {"ParameterKey": parameter.name, "UsePreviousValue": True}
+        for parameter in entry.parameters
+        if parameter.name in given or parameter.name in previous
+    ]
+
+
+def _change(data: Mapping[str, Any]) -> Change:
+    action = _ACTIONS.get(data["Action"]) or _REPLACEMENTS.get(data.get("Replacement") or "", "modify")
+    targets = [detail.get("Target") or {} for detail in data.get("Details") or ()]
+    names = [str(target.get("Name") or target.get("Attribute") or "") for target in targets]
+    return Change(
+        action=action,
+        logical_id=data["LogicalResourceId"],
+        resource_type=data["ResourceType"],
+        physical_id=data.get("PhysicalResourceId") or "",
+        properties=tuple(dict.fromkeys(name for name in names if name)),
+        policy=data.get("PolicyAction") or "",
+    )
+
+
+def _risks_data(entry: StackEntry, change: Change) -> bool:
+    return change.action in _WORDS and holds_data(entry, change.logical_id, change.resource_type)
+
+
+def _not_kept(cli: AwsCli, stack_id: str, risky: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Leave out removals that keep the resource. A replacement starts empty, whatever becomes of the old one."""
+    if not any(change.action == "remove" and not change.policy for change in risky):
+        return tuple(change for change in risky if (change.action, change.policy) != ("remove", "Retain"))
+    deployed = deletion_policies(cli, stack_id)
+    return tuple(
+        change
+        for change in risky
+        if change.action != "remove" or not (change.policy or deployed.get(change.logical_id, "")).startswith("Retain")
+    )

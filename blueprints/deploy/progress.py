@@ -1,0 +1,125 @@
+"""What happens, told as it happens. The deployer never prints: it calls a Reporter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blueprints.deploy.plan import Change, StackPlan
+    from blueprints.deploy.stacks import StackEvent
+    from blueprints.render.manifest import StackEntry
+
+
+class Reporter(Protocol):
+    """Told of every step of a deploy or a delete; data in, nothing back."""
+
+    def stack_started(self, entry: StackEntry, position: int, total: int) -> None:
+        """Work on this stack begins."""
+
+    def plan(self, plan: StackPlan) -> None:
+        """Tell what would be done; confirmation comes next."""
+
+    def nothing_to_do(self, entry: StackEntry) -> None:
+        """Tell that the stack already is as the template says."""
+
+    def declined(self, entry: StackEntry) -> None:
+        """Tell that a person said no; nothing was changed and nothing follows."""
+
+    def event(self, event: StackEvent) -> None:
+        """One event of the running operation."""
+
+    def stack_done(self, entry: StackEntry, status: str, outputs: Mapping[str, str]) -> None:
+        """Tell that the stack has come to rest as wanted (deleted: DELETE_COMPLETE)."""
+
+    def protected(self, entry: StackEntry, *, enabled: bool) -> None:
+        """Termination protection was switched."""
+
+    def policy_set(self, entry: StackEntry, *, lifted_for: tuple[str, ...] = ()) -> None:
+        """Tell that the stack policy was set; or lifted for this update, because these may be replaced."""
+
+    def replacing_failed(self, entry: StackEntry, status: str) -> None:
+        """Tell that a stack that failed while it was created is deleted, to be created anew."""
+
+    def interrupted(self, entry: StackEntry) -> None:
+        """Ctrl-C while the operation runs: it goes on without us."""
+
+    def kept(self, entry: StackEntry, reason: str) -> None:
+        """Tell that a delete leaves this stack alone."""
+
+
+_SIGNS = {"add": "+", "modify": "~", "replace": "-/+", "conditional-replace": "~?", "remove": "-"}
+
+
+class PlainReporter:
+    """Plain lines, for a log or a pipe."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def stack_started(self, entry: StackEntry, position: int, total: int) -> None:
+        self._line(f"[{position}/{total}] {entry.name}: stack {entry.stack_name} in {entry.region}")
+
+    def plan(self, plan: StackPlan) -> None:
+        verb = "create" if plan.change_set_type == "CREATE" else "update"
+        self._line(f"  would {verb} it: {summary(plan)}")
+        for change in plan.changes:
+            self._line(f"  {_change(change)}")
+
+    def nothing_to_do(self, entry: StackEntry) -> None:
+        self._line(f"  {entry.stack_name} is up to date")
+
+    def declined(self, entry: StackEntry) -> None:
+        self._line(f"  declined: {entry.stack_name} was left as it is")
+
+    def event(self, event: StackEvent) -> None:
+        reason = f"  {event.reason}" if event.reason else ""
+        self._line(f"  {event.status:<28} {event.logical_id} ({event.resource_type}){reason}")
+
+    def stack_done(self, entry: StackEntry, status: str, outputs: Mapping[str, str]) -> None:
+        self._line(f"  {entry.stack_name}: {status}")
+        for name, value in outputs.items():
+            self._line(f"    {name} = {value}")
+
+    def protected(self, entry: StackEntry, *, enabled: bool) -> None:
+        self._line(f"  termination protection of {entry.stack_name} is {'on' if enabled else 'off'}")
+
+    def policy_set(self, entry: StackEntry, *, lifted_for: tuple[str, ...] = ()) -> None:
+        if lifted_for:
+            self._line(f"  stack policy of {entry.stack_name} lifted for this update, for {', '.join(lifted_for)}")
+        else:
+            self._line(f"  stack policy of {entry.stack_name} set")
+
+    def replacing_failed(self, entry: StackEntry, status: str) -> None:
+        self._line(f"  {entry.stack_name} is in {status}: deleting it, to create it anew")
+
+    def interrupted(self, entry: StackEntry) -> None:
+        self._line(
+            f"  interrupted: CloudFormation goes on with {entry.stack_name}; "
+            "run the same command again once it has come to rest"
+        )
+
+    def kept(self, entry: StackEntry, reason: str) -> None:
+        self._line(f"  {entry.stack_name} stays: {reason}")
+
+    def _line(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+
+def summary(plan: StackPlan) -> str:
+    """Return a plan in one line."""
+    counts = (
+        (plan.count("add"), "to add"),
+        (plan.count("modify"), "to change"),
+        (plan.count("replace"), "to replace"),
+        (plan.count("conditional-replace"), "perhaps to replace"),
+        (plan.count("remove"), "to remove"),
+    )
+    return ", ".join(f"{count} {what}" for count, what in counts if count) or "only outputs or tags"
+
+
+def _change(change: Change) -> str:
+    because = f": {', '.join(change.properties)}" if change.properties and change.action != "add" else ""
+    return f"{_SIGNS[change.action]:>3} {change.logical_id} ({change.resource_type}){because}"
