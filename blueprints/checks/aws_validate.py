@@ -62,7 +62,7 @@ def _finding(path: Path, found: "Diagnostic") -> Finding:
         path=path,
         rule=found.rule_id,
         level=_level(found),
-        message=f"{found.message}: {found.suggested_fix}" if found.suggested_fix else found.message,
+        message=f"{found.message.rstrip('.')}: {found.suggested_fix}" if found.suggested_fix else found.message,
         line=found.start_line or 1,
         column=found.start_column or 1,
         engine="cloudformation-validate",

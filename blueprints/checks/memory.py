@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-import tempfile
+import sys
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -29,10 +29,12 @@ class Memory:
 
     def remember(self, key: str, value: Any) -> None:
         """Write *value* whole or not at all; a folder that cannot be written to makes the next run slow, not wrong."""
+        from tempfile import mkstemp  # noqa: PLC0415  only what was not remembered pays for it
+
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent)
+            handle, name = mkstemp(dir=path.parent)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(value, file)
             Path(name).replace(path)
@@ -56,12 +58,21 @@ def key(*parts: Any) -> str:
 
 @cache
 def _fingerprint() -> str:
-    from importlib.metadata import version  # noqa: PLC0415
-
-    digest = hashlib.sha256(" ".join(version(package) for package in _PACKAGES).encode())
+    digest = hashlib.sha256(" ".join(map(_version, _PACKAGES)).encode())
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    # An installed package's folder names its version, and importlib.metadata alone takes longer than all the rest.
+    name = package.replace("-", "_")
+    installed = [found.name for entry in sys.path for found in Path(entry).glob(f"{name}-*.dist-info")]
+    if installed:
+        return installed[0]
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return version(package)
 
 
 def to_data(findings: list[Finding]) -> list[dict[str, Any]]:

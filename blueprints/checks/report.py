@@ -14,7 +14,7 @@ from urllib.parse import quote
 from blueprints.checks.findings import Engine, Finding, Findings
 
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/cos02/schemas/sarif-schema-2.1.0.json"
-_SARIF_LEVELS = {"error": "error", "warning": "warning", "informational": "note"}
+_WORDS = {"error": "error", "warning": "warning", "informational": "note"}
 _ENGINES: dict[Engine, str] = {
     "blueprints": "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/Welcome.html",
     "cfn-lint": "https://github.com/aws-cloudformation/cfn-lint",
@@ -89,8 +89,9 @@ FORMATS: dict[str, Callable[[Sequence[Finding]], str]] = {
 
 def _line(finding: Finding) -> str:
     place = f"{finding.line}:{finding.column}"
-    line = f"  {place:<9}{finding.level:<14} {finding.rule:<6} {finding.message}"
-    return line if finding.source_url is None else f"{line}\n{'':<33}{finding.source_url}"
+    engine = "" if finding.engine == "cfn-lint" else f" [{finding.engine}]"
+    line = f"  {place:<8} {_WORDS[finding.level]:<7}  {finding.rule}  {finding.message}{engine}"
+    return line if finding.source_url is None else f"{line}\n{'':<27}{finding.source_url}"
 
 
 def _templates(findings: Sequence[Finding]) -> tuple[Path, ...]:
@@ -128,7 +129,7 @@ def _sarif_result(finding: Finding, rule_index: int) -> dict[str, Any]:
     return {
         "ruleId": finding.rule,
         "ruleIndex": rule_index,
-        "level": _SARIF_LEVELS[finding.level],
+        "level": _WORDS[finding.level],
         "message": {"text": finding.message},
         "locations": [
             {

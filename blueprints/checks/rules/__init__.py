@@ -13,14 +13,13 @@ E9005  a rolling ECS service has a circuit breaker with rollback
 E9006  an HTTPS or TLS listener names its TLS policy
 E9007  a task definition with secrets has an execution role
 E9008  no policy allows everything except a few actions
+E9009  a template has at most 200 parameters and 200 mappings
 W9010  a template is small enough to be deployed without a bucket
 E9011  the target group of an awsvpc service has the target type ip
 E9012  a service has a launch type or a capacity provider strategy
 E9013  a container's secret is written in the form of ECS
 E9014  a suppression has a reason
 =====  ============================================================================================
-
-The numbers of parameters, mappings, resources and outputs are cfn-lint's own E2010, E7010, E3010 and E6010.
 
 What a condition or an intrinsic function decides is not known here, and what is not known is no finding.
 """
