@@ -33,7 +33,7 @@ class Table(Component):
                 f"{name}: recovery_days is {recovery_days}; DynamoDB keeps 1 to {LONGEST_RECOVERY_DAYS} days"
             )
         self.table = because(
-            "Keeps items under a partition and a sort key, paid by the request, so that an idle table costs its storage.",
+            "Keeps items under a partition and a sort key, paid by the request: an idle table costs its storage.",
             dynamodb.Table(
                 f"{name}Table",
                 BillingMode="PAY_PER_REQUEST",

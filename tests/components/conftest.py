@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from troposphere import Parameter
+from troposphere import Parameter, Ref
 
 from blueprints.checks.lint import lint
 from blueprints.components.network import Network
@@ -55,7 +55,7 @@ def properties_of() -> Callable[[Stack, str], Any]:
 @pytest.fixture
 def network() -> Network:
     """A network that was there before, whose parameters `network_parameters` adds."""
-    return Network({"Ref": "VpcId"}, {"Ref": "PublicSubnetIds"}, {"Ref": "PrivateSubnetIds"})
+    return Network(Ref("VpcId"), Ref("PublicSubnetIds"), Ref("PrivateSubnetIds"))
 
 
 @pytest.fixture
