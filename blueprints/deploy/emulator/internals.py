@@ -1,0 +1,90 @@
+"""Everything of MiniStack that we reach into, in one place.
+
+The version is pinned exactly because these names are private; a newer one is taken by checking this file.
+"""
+
+import contextvars
+import sys
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+from ministack import app  # type: ignore[import-untyped]
+from ministack.core import responses  # type: ignore[import-untyped]
+from ministack.services import (  # type: ignore[import-untyped]
+    alb,
+    cloudcontrol,
+    cloudformation,
+    cloudwatch,
+    ec2,
+    ecr,
+    secretsmanager,
+)
+from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks  # type: ignore[import-untyped]
+from ministack.services.cloudformation import handlers as actions  # type: ignore[import-untyped]
+
+__all__ = ["actions", "alb", "app", "changesets", "ec2", "ecr", "engine", "helpers", "provisioners", "stacks"]
+
+# The type's create, update and delete functions, by resource type.
+RESOURCE_HANDLERS: MutableMapping[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS
+# The properties whose change replaces a resource: always, or only in some cases.
+REPLACING: MutableMapping[str, tuple[str, ...]] = provisioners._REPLACING_PROPERTIES
+CONDITIONALLY_REPLACING: MutableMapping[str, tuple[str, ...]] = provisioners._CONDITIONALLY_REPLACING_PROPERTIES
+# The property that takes the stack's tags, and its form.
+TAG_PROPERTIES: MutableMapping[str, tuple[str, str]] = provisioners._STACK_TAG_PROPERTY
+STACKS: MutableMapping[str, dict[str, Any]] = cloudformation._stacks
+# CloudFormation's API operations by name.
+ACTIONS: MutableMapping[str, Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]] = actions._ACTION_HANDLERS
+# What `aws cloudcontrol get-resource` reads.
+MODELS: MutableMapping[str, dict[str, str]] = cloudcontrol._resources
+ALARMS: MutableMapping[str, dict[str, Any]] = cloudwatch._alarms
+SECRETS: MutableMapping[str, dict[str, Any]] = secretsmanager._secrets
+LOAD_BALANCERS: MutableMapping[str, dict[str, Any]] = alb._lbs
+NETWORK_ACLS: MutableMapping[str, dict[str, Any]] = ec2._network_acls
+SUBNETS: MutableMapping[str, dict[str, Any]] = ec2._subnets
+NAME_SEED: contextvars.ContextVar[str] = provisioners._NAME_SEED
+
+
+def region() -> str:
+    return str(responses.get_region())
+
+
+def account() -> str:
+    return str(responses.get_account_id())
+
+
+def in_region(name: str) -> Any:
+    """A context in which the current request is one to another region."""
+    return responses.request_scope(account(), name)
+
+
+def physical_name(stack_name: str, logical_id: str, *, lowercase: bool = False, longest: int = 128) -> str:
+    """The name CloudFormation invents; stable over updates, another one for a replacement."""
+    return str(provisioners._physical_name(stack_name, logical_id, lowercase=lowercase, max_len=longest))
+
+
+def tag_ec2(physical_id: str, properties: Any, before: Any = None) -> None:
+    provisioners._ec2_apply_tags(physical_id, dict(properties), dict(before or {}))
+
+
+def error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    answer: tuple[int, dict[str, str], bytes] = helpers._error(code, message)
+    return answer
+
+
+def replace_action_setting(name: str, replacement: Any) -> None:
+    if not hasattr(actions, name):
+        raise AttributeError(f"this version of MiniStack has no {name}")
+    setattr(actions, name, replacement)
+
+
+def replace_everywhere(name: str, replacement: Any) -> None:
+    """Replace a function in every CloudFormation module that imported it by name."""
+    original = getattr(stacks, name)
+    for module in _modules():
+        if getattr(module, name, None) is original:
+            setattr(module, name, replacement)
+
+
+def _modules() -> Iterator[Any]:
+    prefix = "ministack.services.cloudformation"
+    yield from [module for name, module in list(sys.modules.items()) if name.startswith(prefix)]
