@@ -25,7 +25,7 @@ def unknown(what: str, given: str, known: Iterable[str]) -> str:
     return f"no {what} {given!r}: {hint}There is {', '.join(names) or 'none'}."
 
 
-class Architecture(click.ParamType):
+class Architecture(click.ParamType[str]):
     """The name of an architecture of the catalog."""
 
     name = "architecture"
@@ -45,7 +45,7 @@ class Architecture(click.ParamType):
         return [Item(name) for name in catalog.names() if name.startswith(incomplete)]
 
 
-class Assignment(click.ParamType):
+class Assignment(click.ParamType[tuple[str, str]]):
     """KEY=VALUE; the value may hold further equals signs, or nothing."""
 
     name = "KEY=VALUE"
