@@ -6,6 +6,7 @@ adds to it. A group made here starts with a placeholder that leads nowhere, whic
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from troposphere import Tags, ec2
@@ -35,6 +36,15 @@ class Listening(Connectable, Protocol):
     @property
     def port(self) -> int:
         """The TCP port that it listens on."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Something that listens in another stack."""
+
+    name: str
+    security_group_id: Any
+    port: int
 
 
 def closed_security_group(

@@ -164,9 +164,9 @@ def parameter_arn(path: str) -> Sub:
     return Sub(f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{path.lstrip('/')}")
 
 
-def read_parameters(*paths: str) -> Statement:
+def read_parameters(arns: Sequence[Any]) -> Statement:
     """Read these SSM parameters, the way ECS does it for a task's secrets."""
-    return allow("ReadParameters", ssm_actions.GetParameters, on=[parameter_arn(path) for path in paths])
+    return allow("ReadParameters", ssm_actions.GetParameters, on=arns)
 
 
 def decrypt_parameters() -> Statement:
@@ -183,14 +183,14 @@ def decrypt_parameters() -> Statement:
 # Data
 
 
-def read_write_objects(bucket_arn: Any) -> Statement:
-    """Get, put and delete the objects of one bucket; not list, not configure."""
+def read_write_objects(objects: Any) -> Statement:
+    """Get, put and delete objects under an ARN that ends in ``/*``; not list, not configure the bucket."""
     return allow(
         "ReadAndWriteObjects",
         s3_actions.DeleteObject,
         s3_actions.GetObject,
         s3_actions.PutObject,
-        on=[Sub("${Bucket}/*", Bucket=bucket_arn)],
+        on=[objects],
     )
 
 

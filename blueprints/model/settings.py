@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Egress = Literal["public", "nat", "nat-per-zone", "endpoints"]
 Zones = Annotated[int, Field(ge=2, le=3)]
 
+ENVIRONMENT_PATTERN = r"^[a-z][a-z0-9-]{0,15}$"
+
 # Tag keys and values: EC2's limits are the narrowest of the services we tag (128 and 256 characters).
 TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+@-]+$")]
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[\w .:/=+@-]*$")]
@@ -64,7 +66,7 @@ class Settings(BaseModel):
 
     environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {"prod": {"keep_data": True}}
 
-    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")] = "dev"
+    environment: Annotated[str, Field(pattern=ENVIRONMENT_PATTERN)] = "dev"
     """Name of the environment, part of every stack's name; `dev` and `prod` come with defaults of their own."""
     project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")] = "project"
     """First part of every stack's name and the value of the tag Project."""

@@ -17,8 +17,17 @@ _PLAIN = re.compile(r"[A-Za-z/_$.](?:[\w ./+=@$%^()<>;~*?&!|{}'\"-]|:(?=[^\s])|,
 _NUMBER_OR_DATE = re.compile(r"[-+.]?[\d_.][\d_.:eE+xXoO-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
 
 # A tag belongs to one node, so a short form cannot hold another short form as its only argument. AWS asks for the full
-# name of Fn::GetStackOutput wherever an argument is a short form, and ours always name a parameter.
-_FULL_NAME = ("Fn::GetStackOutput", "Fn::Transform", "Fn::ForEach")
+# name of Fn::GetStackOutput wherever an argument is a short form, and ours always name a parameter; its documentation
+# knows no short form of macros, loops and the functions that only rules have.
+_FULL_NAME = (
+    "Fn::Contains",
+    "Fn::EachMember",
+    "Fn::ForEach",
+    "Fn::GetStackOutput",
+    "Fn::RefAll",
+    "Fn::Transform",
+    "Fn::ValueOf",
+)
 
 
 def dump(data: Mapping[str, Any]) -> str:

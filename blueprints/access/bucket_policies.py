@@ -1,0 +1,50 @@
+"""Bucket policies: who else may touch a bucket, and on what terms."""
+
+from __future__ import annotations
+
+from awacs import s3 as s3_actions
+from awacs.aws import Allow, ArnLike, Bool, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
+from troposphere import AccountId, Sub, s3
+
+from blueprints.access.grants import document
+
+# A refusal has to cover every action there is: S3 grows new ones, and an Allow elsewhere must not outlive this Deny.
+EVERYTHING_IN_S3 = s3_actions.Action("*")
+
+
+def _objects(bucket: s3.Bucket) -> Sub:
+    return Sub(f"${{{bucket.title}.Arn}}/*")
+
+
+def _refuse_plain_http(bucket: s3.Bucket) -> Statement:
+    return Statement(
+        Sid="RefusePlainHttp",
+        Effect=Deny,
+        Principal=Principal("*"),
+        Action=[EVERYTHING_IN_S3],
+        Resource=[bucket.get_att("Arn"), _objects(bucket)],
+        Condition=Condition([Bool("aws:SecureTransport", "false")]),
+    )
+
+
+def tls_only(bucket: s3.Bucket) -> PolicyDocument:
+    """Refuse every request that does not come over TLS."""
+    return document(_refuse_plain_http(bucket))
+
+
+def access_logs(bucket: s3.Bucket) -> PolicyDocument:
+    """Let Elastic Load Balancing deliver access logs of this account's load balancers, over TLS.
+
+    The principal is the log delivery service of Elastic Load Balancing; older Regions also know an account per Region,
+    which newer ones do not have ("Access logs for your Application Load Balancer", bucket permissions).
+    """
+    load_balancers = Sub("arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/*")
+    deliver = Statement(
+        Sid="DeliverAccessLogs",
+        Effect=Allow,
+        Principal=Principal("Service", ["logdelivery.elasticloadbalancing.amazonaws.com"]),
+        Action=[s3_actions.PutObject],
+        Resource=[Sub(f"${{{bucket.title}.Arn}}/AWSLogs/${{AWS::AccountId}}/*")],
+        Condition=Condition([StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", load_balancers)]),
+    )
+    return document(deliver, _refuse_plain_http(bucket))

@@ -1,0 +1,90 @@
+"""Key policies: who administers a KMS key and who uses it.
+
+In a key policy the resource ``*`` means the key that carries the policy, and nothing else can be named: the key has
+no ARN before it exists (AWS KMS Developer Guide, "Key policies", element Resource).
+"""
+
+from __future__ import annotations
+
+from awacs import kms
+from awacs.aws import (
+    Action,
+    Allow,
+    ArnLike,
+    AWSPrincipal,
+    Condition,
+    PolicyDocument,
+    Principal,
+    Statement,
+    StringEquals,
+)
+from troposphere import AccountId, Sub
+
+from blueprints.access.grants import document
+from blueprints.model.errors import TooBroadError
+
+# What IAM policies of the account may allow its administrators, and CloudFormation in their name: everything about the
+# key but using it. KMS refuses a policy under which its author could not change it again, so PutKeyPolicy is part.
+ADMINISTRATION = (
+    kms.CancelKeyDeletion,
+    kms.CreateAlias,
+    kms.DeleteAlias,
+    kms.DescribeKey,
+    kms.DisableKey,
+    kms.DisableKeyRotation,
+    kms.EnableKey,
+    kms.EnableKeyRotation,
+    kms.GetKeyPolicy,
+    kms.GetKeyRotationStatus,
+    kms.ListGrants,
+    kms.ListKeyPolicies,
+    kms.ListResourceTags,
+    kms.PutKeyPolicy,
+    kms.RevokeGrant,
+    kms.ScheduleKeyDeletion,
+    kms.TagResource,
+    kms.UntagResource,
+    kms.UpdateAlias,
+    kms.UpdateKeyDescription,
+)
+
+
+def on_this_key(sid: str, *actions: Action, by: Principal, when: Condition | None = None) -> Statement:
+    """Allow *actions* on the key that carries the policy, which is what ``*`` means in a key policy.
+
+    Raises:
+        TooBroadError: an action has a wildcard.
+
+    """
+    names = [str(action.JSONrepr()) for action in actions]
+    if not names or any("*" in name for name in names):
+        raise TooBroadError(f"{sid}: name the actions, got {names}")
+    condition = {} if when is None else {"Condition": when}
+    return Statement(Sid=sid, Effect=Allow, Principal=by, Action=list(actions), Resource=["*"], **condition)
+
+
+def administered_by_account() -> Statement:
+    """Let the account's own IAM policies say who administers the key."""
+    root = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
+    return on_this_key("AccountAdministers", *ADMINISTRATION, by=root)
+
+
+def used_by_alarms() -> Statement:
+    """Let CloudWatch encrypt what this account's alarms publish.
+
+    The key that AWS manages for SNS has a policy that leaves CloudWatch out, and nobody can change it: with that key
+    an alarm goes off and no message arrives.
+    """
+    alarms = Sub("arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*")
+    return on_this_key(
+        "AlarmsEncrypt",
+        kms.Decrypt,
+        kms.GenerateDataKey,
+        by=Principal("Service", ["cloudwatch.amazonaws.com"]),
+        when=Condition([StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", alarms)]),
+    )
+
+
+def for_alarm_messages() -> PolicyDocument:
+    """The policy of a key that encrypts a topic of alarms."""
+    return document(administered_by_account(), used_by_alarms())

@@ -1,0 +1,31 @@
+"""Topic policies: who may publish to a topic, and on what terms."""
+
+from __future__ import annotations
+
+from awacs import sns as sns_actions
+from awacs.aws import Allow, ArnLike, Bool, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
+from troposphere import AccountId, Sub, sns
+
+from blueprints.access.grants import document
+
+
+def alarms_publish(topic: sns.Topic) -> PolicyDocument:
+    """Let this account's alarms publish, and refuse every message that does not come over TLS."""
+    alarms = Sub("arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*")
+    publish = Statement(
+        Sid="AlarmsPublish",
+        Effect=Allow,
+        Principal=Principal("Service", ["cloudwatch.amazonaws.com"]),
+        Action=[sns_actions.Publish],
+        Resource=[topic.ref()],
+        Condition=Condition([StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", alarms)]),
+    )
+    refuse = Statement(
+        Sid="RefusePlainHttp",
+        Effect=Deny,
+        Principal=Principal("*"),
+        Action=[sns_actions.Publish],
+        Resource=[topic.ref()],
+        Condition=Condition([Bool("aws:SecureTransport", "false")]),
+    )
+    return document(publish, refuse)

@@ -1,0 +1,272 @@
+"""Cooking Assistant: one Fargate service behind a load balancer that answers with the help of the Anthropic API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from awacs.aws import Statement
+from pydantic import Field, model_validator
+
+from blueprints.access import grants
+from blueprints.access.connections import Elsewhere, connect, reach_https
+from blueprints.catalog._web_service import (
+    FrontDoor,
+    WebServiceSettings,
+    ask_for_image,
+    network_stack,
+    place,
+    protect,
+    registry_stack,
+    task_bounds,
+    task_count,
+    watch,
+)
+from blueprints.components.autoscaling import Autoscaling, RequestsPerTarget
+from blueprints.components.bucket import AccessLogBucket
+from blueprints.components.cache import Cache
+from blueprints.components.cluster import Cluster
+from blueprints.components.container import Container
+from blueprints.components.fargate_service import FargateService
+from blueprints.components.load_balancer import LoadBalancer
+from blueprints.components.network import Network
+from blueprints.components.postgres import Postgres
+from blueprints.components.repository import image_uri
+from blueprints.components.secret import Secret, SecretValue
+from blueprints.components.sign_in import SignIn
+from blueprints.components.table import Table
+from blueprints.components.target_group import HealthCheck, TargetGroup
+from blueprints.components.task_size import TaskSize
+from blueprints.model.errors import SettingsError
+from blueprints.model.stack import SecretSource, Stack
+
+REPOSITORY = "cooking-assistant"
+API_KEY = "ANTHROPIC_API_KEY"
+
+
+class Settings(WebServiceSettings):
+    """Settings of the Cooking Assistant."""
+
+    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "prod": {**WebServiceSettings.environment_defaults["prod"], "autoscaling": True}
+    }
+
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")] = "cooking-assistant"
+    """First part of every stack's name and the value of the tag Project."""
+    secret_source: Literal["secrets-manager", "parameter-store"] = "secrets-manager"
+    """Where the Anthropic API key is kept: a secret that the data stack makes, or an SSM SecureString that exists."""
+    secret_parameter: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")] = (
+        "/cooking-assistant/ANTHROPIC_API_KEY"
+    )
+    """Name of the SSM parameter, where `secret_source` is `parameter-store`."""
+    autoscaling: bool = False
+    """Let the number of tasks follow CPU, memory and requests."""
+    target_cpu: Annotated[int, Field(ge=10, le=95)] = 70
+    """Percent of CPU that autoscaling holds."""
+    target_memory: Annotated[int, Field(ge=10, le=95)] = 80
+    """Percent of memory that autoscaling holds."""
+    target_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Requests a minute that one task should get under autoscaling."""
+    storage: Literal["none", "dynamodb", "aurora"] = "none"
+    """Where recipes and preferences are kept: nowhere, a DynamoDB table, or Aurora PostgreSQL Serverless v2."""
+    cache: bool = False
+    """Keep answers in a Valkey cache, so that the same question is not paid for twice."""
+    sign_in: Literal["none", "people", "machines", "people-and-machines"] = "none"
+    """Who has to show who they are: people (Cognito's sign-in pages), machine clients (signed tokens), or both."""
+
+    @model_validator(mode="after")
+    def _sign_in_needs_a_domain(self) -> Settings:
+        if self.sign_in != "none" and self.https != "domain":
+            raise SettingsError(
+                f"sign_in: {self.sign_in!r} needs https to be 'domain', got {self.https!r}: the load balancer signs "
+                "people in over HTTPS only, and sends them back to the domain"
+            )
+        return self
+
+
+def build(settings: Settings) -> list[Stack]:
+    """Images, the network, what must survive, and the service that changes daily."""
+    network = network_stack(settings)
+    data = _data(settings, network)
+    service = _service(settings, network, data)
+    registry = registry_stack(settings, name="Assistant", repository=REPOSITORY)
+    return [stack for stack in (registry, network, data, service) if stack is not None and stack.resources]
+
+
+def _data(settings: Settings, network: Stack | None) -> Stack:
+    """The API key's place, and storage and cache where they are asked for."""
+    stack = Stack(
+        "data",
+        settings,
+        description=f"What {settings.project} {settings.environment} must not lose",
+        arch="Secret for the Anthropic API key; recipes in DynamoDB or Aurora and answers in Valkey where asked for",
+    )
+    if settings.secret_source == "secrets-manager":
+        key = stack.add(Secret("AnthropicApiKey", description="API key of the Anthropic account that pays for answers"))
+        stack.output("AnthropicApiKeyArn", key.secret.ref(), "Put the Anthropic API key here before the service starts")
+    if settings.storage == "dynamodb":
+        recipes = stack.add(Table("Recipes", keep=settings.keep_data))
+        stack.output("RecipesTableName", recipes.table.ref(), "The table with recipes and preferences")
+        stack.output("RecipesTableArn", recipes.table.get_att("Arn"), "The table's ARN")
+    if settings.storage == "aurora" or settings.cache:
+        _publish_databases(stack, settings, place(stack, network))
+    return stack
+
+
+def _publish_databases(stack: Stack, settings: Settings, network: Network) -> None:
+    if settings.storage == "aurora":
+        recipes = stack.add(Postgres("Recipes", network=network, keep=settings.keep_data))
+        recipes.publish(stack)
+    if settings.cache:
+        answers = stack.add(Cache("Answers", network=network, keep=settings.keep_data))
+        answers.publish(stack)
+
+
+def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> Stack:
+    """The load balancer, the service behind it, and eyes on both."""
+    stack = Stack(
+        "service",
+        settings,
+        description=f"Cooking Assistant {settings.environment}: the service and its load balancer",
+        arch="Clients -> Application Load Balancer -> Fargate tasks -> Anthropic API; the key comes from outside",
+        must=["The load balancer is the only way in", "No secret value is ever written into this template"],
+    )
+    tag = ask_for_image(stack, REPOSITORY)
+    size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
+    bounds = task_bounds(stack, settings) if settings.autoscaling else None
+    tasks = None if settings.autoscaling else task_count(stack, settings)
+    network = place(stack, network_stack)
+    door = FrontDoor(stack, settings)
+
+    check = HealthCheck(settings.health_check_path)
+    targets = stack.add(TargetGroup("Assistant", network=network, port=settings.container_port, health_check=check))
+    sign_in = _sign_in(stack, settings, door)
+    balancer = stack.add(
+        LoadBalancer(
+            "Public",
+            network=network,
+            targets=targets,
+            certificate=door.certificate_arn,
+            before=sign_in.before if sign_in else (),
+            clients=settings.clients,
+            access_logs=stack.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
+            if settings.access_logs
+            else None,
+            protect=settings.keep_data,
+        )
+    )
+    cluster = stack.add(Cluster("Assistant"))
+    assistant = stack.add(
+        FargateService(
+            "Assistant",
+            network=network,
+            cluster=cluster,
+            container=_container(stack, settings, data, image_uri(REPOSITORY, tag)),
+            repository=REPOSITORY,
+            size=size,
+            targets=targets,
+            after=[balancer.listener, cluster.capacity_providers],
+            tasks=tasks,
+            may=_permissions(stack, settings, data),
+            log_retention_days=settings.log_retention_days,
+            grace_seconds=settings.start_seconds,
+            capacity=settings.capacity,
+            arm=settings.arm,
+            shell=settings.shell,
+        )
+    )
+    stack.add([connect(balancer, assistant), reach_https(assistant)])
+    _connect_databases(stack, settings, data, assistant)
+    if sign_in:
+        stack.add([*sign_in.rules(balancer, targets), reach_https(balancer)])
+    if bounds:
+        requests = RequestsPerTarget(settings.target_requests, balancer, targets)
+        scaling = Autoscaling(
+            "Assistant",
+            service=assistant,
+            minimum=bounds[0],
+            maximum=bounds[1],
+            cpu=settings.target_cpu,
+            memory=settings.target_memory,
+            requests=requests,
+        )
+        stack.add(scaling)
+    protect(stack, settings, balancer)
+    watch(stack, settings, service=assistant, balancer=balancer, targets=[targets])
+    door.lead_to(balancer)
+    return stack
+
+
+def _container(stack: Stack, settings: Settings, data: Stack, image: Any) -> Container:
+    """What runs: the application, told where its data is and given its keys by ECS."""
+    variables: dict[str, Any] = {"ENVIRONMENT": settings.environment}
+    secrets = {API_KEY: _api_key(stack, settings, data)}
+    if settings.storage == "dynamodb":
+        variables["RECIPES_TABLE"] = stack.from_stack(data, "RecipesTableName")
+    if settings.storage == "aurora":
+        variables |= {
+            "DATABASE_HOST": stack.from_stack(data, "RecipesEndpoint"),
+            "DATABASE_PORT": stack.from_stack(data, "RecipesPort"),
+            "DATABASE_NAME": stack.from_stack(data, "RecipesDatabaseName"),
+        }
+        arn = stack.from_stack(data, "RecipesSecretArn")
+        secrets |= {
+            "DATABASE_USER": SecretValue(stack.from_stack(data, "RecipesUsernameSource"), arn=arn),
+            "DATABASE_PASSWORD": SecretValue(stack.from_stack(data, "RecipesPasswordSource"), arn=arn),
+        }
+    if settings.cache:
+        variables |= {
+            "CACHE_HOST": stack.from_stack(data, "AnswersEndpoint"),
+            "CACHE_PORT": stack.from_stack(data, "AnswersPort"),
+        }
+        secrets["CACHE_AUTH_TOKEN"] = SecretValue(stack.from_stack(data, "AnswersSecretArn"))
+    return Container(
+        name="assistant",
+        image=image,
+        port=settings.container_port,
+        environment=variables | settings.variables,
+        secrets=secrets,
+        health_path=settings.health_check_path if settings.container_health_check else None,
+        start_seconds=settings.start_seconds,
+        user=settings.run_as or None,
+        writable=settings.writable_root or settings.shell,
+    )
+
+
+def _api_key(stack: Stack, settings: Settings, data: Stack) -> SecretValue:
+    """The Anthropic API key, from where the settings keep it; a deployment looks whether it has a value."""
+    if settings.secret_source == "parameter-store":
+        stack.secrets.append(SecretSource(API_KEY, parameter_name=settings.secret_parameter))
+        return SecretValue.parameter(settings.secret_parameter)
+    stack.secrets.append(SecretSource(API_KEY, stack=data.name, output="AnthropicApiKeyArn"))
+    return SecretValue(stack.from_stack(data, "AnthropicApiKeyArn"))
+
+
+def _permissions(stack: Stack, settings: Settings, data: Stack) -> list[Statement]:
+    """What the application itself may do in AWS: nothing, unless it keeps recipes in a table."""
+    if settings.storage == "dynamodb":
+        return [grants.read_write_items(stack.from_stack(data, "RecipesTableArn"))]
+    return []
+
+
+def _connect_databases(stack: Stack, settings: Settings, data: Stack, assistant: FargateService) -> None:
+    if settings.storage == "aurora":
+        group = stack.from_stack(data, "RecipesSecurityGroupId")
+        stack.add(connect(assistant, Elsewhere("Recipes", group, Postgres.PORT)))
+    if settings.cache:
+        group = stack.from_stack(data, "AnswersSecurityGroupId")
+        stack.add(connect(assistant, Elsewhere("Answers", group, Cache.PORT)))
+
+
+def _sign_in(stack: Stack, settings: Settings, door: FrontDoor) -> SignIn | None:
+    if settings.sign_in == "none" or door.domain_name is None:
+        return None
+    return stack.add(
+        SignIn(
+            "Public",
+            domain_name=door.domain_name,
+            people="people" in settings.sign_in,
+            machines="machines" in settings.sign_in,
+            keep=settings.keep_data,
+        )
+    )

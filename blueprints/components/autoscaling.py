@@ -1,0 +1,198 @@
+"""How many tasks run: by target, by steps or by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from troposphere import Join, Sub, applicationautoscaling, cloudwatch
+
+from blueprints.components.fargate_service import FargateService
+from blueprints.components.load_balancer import LoadBalancer
+from blueprints.components.target_group import TargetGroup
+from blueprints.model.component import Component
+from blueprints.model.context import because
+
+COOLDOWN_SECONDS = 300
+SERVICE_TASKS = "ecs:service:DesiredCount"
+
+
+@dataclass(frozen=True)
+class RequestsPerTarget:
+    """How many requests a minute one task should get; the label of the metric names both ends."""
+
+    target: int
+    load_balancer: LoadBalancer
+    targets: TargetGroup
+
+
+@dataclass(frozen=True)
+class CpuSteps:
+    """Add a task above ``out_above`` percent of CPU, take one away below ``in_below``."""
+
+    out_above: int
+    in_below: int
+
+
+@dataclass(frozen=True)
+class ScheduledCapacity:
+    """Bounds from a time on, as a cron expression in a time zone: how to sleep at night and wake up in the morning."""
+
+    name: str
+    schedule: str
+    minimum: int
+    maximum: int
+    time_zone: str = "UTC"
+
+
+class Autoscaling(Component):
+    """Lets a service grow and shrink between two bounds.
+
+    Args:
+        name: first part of the logical ids.
+        service: whose tasks are counted; it must not set a number of its own.
+        minimum: fewest tasks.
+        maximum: most tasks.
+        cpu: percent of CPU to hold, or None.
+        memory: percent of memory to hold, or None.
+        requests: requests a task and minute to hold, or None.
+        steps: steps on CPU with an alarm each, or None; beside ``cpu`` the two would pull at each other.
+        schedule: changes of the bounds by the clock.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a way to scale
+        self,
+        name: str,
+        *,
+        service: FargateService,
+        minimum: Any,
+        maximum: Any,
+        cpu: int | None = None,
+        memory: int | None = None,
+        requests: RequestsPerTarget | None = None,
+        steps: CpuSteps | None = None,
+        schedule: Sequence[ScheduledCapacity] = (),
+    ) -> None:
+        self._name, self._service = name, service
+        self.target = because(
+            "The bounds that autoscaling keeps the number of tasks in; the service itself sets none.",
+            applicationautoscaling.ScalableTarget(
+                f"{name}ScalableTarget",
+                ServiceNamespace="ecs",
+                ScalableDimension=SERVICE_TASKS,
+                ResourceId=Join("/", ["service", service.cluster_name, service.service_name]),
+                MinCapacity=minimum,
+                MaxCapacity=maximum,
+                ScheduledActions=[_scheduled(action) for action in schedule],
+            ),
+            mutable="free-to-tune",
+        )
+        self.policies = [
+            *([self._track("Cpu", "ECSServiceAverageCPUUtilization", cpu)] if cpu is not None else []),
+            *([self._track("Memory", "ECSServiceAverageMemoryUtilization", memory)] if memory is not None else []),
+            *([self._track_requests(requests)] if requests is not None else []),
+        ]
+        self.steps = self._steps(steps) if steps is not None else []
+
+    def _track(self, kind: str, metric: str, percent: int) -> applicationautoscaling.ScalingPolicy:
+        specification = applicationautoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
+        return self._tracking_policy(kind, specification, percent, f"Holds {kind.upper()} at {percent} percent.")
+
+    def _track_requests(self, requests: RequestsPerTarget) -> applicationautoscaling.ScalingPolicy:
+        label = Sub(
+            f"${{{requests.load_balancer.load_balancer.title}.LoadBalancerFullName}}"
+            f"/${{{requests.targets.target_group.title}.TargetGroupFullName}}"
+        )
+        specification = applicationautoscaling.PredefinedMetricSpecification(
+            PredefinedMetricType="ALBRequestCountPerTarget", ResourceLabel=label
+        )
+        why = f"Holds {requests.target} requests a minute for each task."
+        return self._tracking_policy("Requests", specification, requests.target, why)
+
+    def _tracking_policy(
+        self,
+        kind: str,
+        metric: applicationautoscaling.PredefinedMetricSpecification,
+        value: int,
+        why: str,
+    ) -> applicationautoscaling.ScalingPolicy:
+        return because(
+            why,
+            applicationautoscaling.ScalingPolicy(
+                f"{self._name}{kind}Scaling",
+                PolicyName=f"{self._name}-{kind.lower()}",
+                PolicyType="TargetTrackingScaling",
+                ScalingTargetId=self.target.ref(),
+                TargetTrackingScalingPolicyConfiguration=applicationautoscaling.TargetTrackingScalingPolicyConfiguration(
+                    TargetValue=value,
+                    PredefinedMetricSpecification=metric,
+                    ScaleInCooldown=COOLDOWN_SECONDS,
+                    ScaleOutCooldown=60,
+                ),
+            ),
+            mutable="free-to-tune",
+        )
+
+    def _steps(self, steps: CpuSteps) -> list[Any]:
+        grow = self._step_policy("Out", 1, f"Adds a task while CPU is above {steps.out_above} percent.")
+        shrink = self._step_policy("In", -1, f"Takes a task away while CPU is below {steps.in_below} percent.")
+        high = self._cpu_alarm("High", "GreaterThanThreshold", steps.out_above, grow)
+        low = self._cpu_alarm("Low", "LessThanThreshold", steps.in_below, shrink)
+        return [grow, high, shrink, low]
+
+    def _step_policy(self, direction: str, change: int, why: str) -> applicationautoscaling.ScalingPolicy:
+        bound = {"MetricIntervalLowerBound": 0} if change > 0 else {"MetricIntervalUpperBound": 0}
+        return because(
+            why,
+            applicationautoscaling.ScalingPolicy(
+                f"{self._name}Scale{direction}",
+                PolicyName=f"{self._name}-scale-{direction.lower()}",
+                PolicyType="StepScaling",
+                ScalingTargetId=self.target.ref(),
+                StepScalingPolicyConfiguration=applicationautoscaling.StepScalingPolicyConfiguration(
+                    AdjustmentType="ChangeInCapacity",
+                    Cooldown=COOLDOWN_SECONDS,
+                    MetricAggregationType="Average",
+                    StepAdjustments=[applicationautoscaling.StepAdjustment(ScalingAdjustment=change, **bound)],
+                ),
+            ),
+            mutable="free-to-tune",
+        )
+
+    def _cpu_alarm(
+        self, level: str, comparison: str, percent: int, policy: applicationautoscaling.ScalingPolicy
+    ) -> cloudwatch.Alarm:
+        words = f"CPU {'above' if level == 'High' else 'below'} {percent} percent"
+        return because(
+            f"{words}: the scaling policy listens to it.",
+            cloudwatch.Alarm(
+                f"{self._name}Cpu{level}",
+                AlarmDescription=f"{words}; changes the number of tasks, nobody has to act",
+                Namespace="AWS/ECS",
+                MetricName="CPUUtilization",
+                Dimensions=[
+                    cloudwatch.MetricDimension(Name="ClusterName", Value=self._service.cluster_name),
+                    cloudwatch.MetricDimension(Name="ServiceName", Value=self._service.service_name),
+                ],
+                Statistic="Average",
+                Period=60,
+                EvaluationPeriods=3 if level == "High" else 15,
+                Threshold=percent,
+                ComparisonOperator=comparison,
+                TreatMissingData="notBreaching",
+                AlarmActions=[policy.ref()],
+            ),
+            mutable="free-to-tune",
+        )
+
+
+def _scheduled(action: ScheduledCapacity) -> applicationautoscaling.ScheduledAction:
+    return applicationautoscaling.ScheduledAction(
+        ScheduledActionName=action.name,
+        Schedule=action.schedule,
+        Timezone=action.time_zone,
+        ScalableTargetAction=applicationautoscaling.ScalableTargetAction(
+            MinCapacity=action.minimum, MaxCapacity=action.maximum
+        ),
+    )

@@ -1,0 +1,95 @@
+"""The container of a task: what runs, what it is told, what it may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from troposphere import Ref, ecs, logs
+
+from blueprints.components.secret import SecretValue
+
+# Room for temporary files when the root file system is read-only, in MiB; it counts as memory of the task.
+TEMPORARY_MEBIBYTES = 64
+
+
+@dataclass(frozen=True)
+class Container:
+    """What one container needs.
+
+    Args:
+        name: its name in the task.
+        image: the image to run, by URI.
+        port: the TCP port that it listens on.
+        environment: plain values that it is told.
+        secrets: values that ECS reads for it when it starts.
+        health_path: path that answers 200 when it is well, asked from inside as well; None asks nothing inside.
+        user: user and group that it runs as; None leaves it to the image.
+        writable: leave the root file system writable (ECS Exec needs it).
+    """
+
+    name: str
+    image: Any
+    port: int
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, SecretValue] = field(default_factory=dict)
+    health_path: str | None = "/health"
+    start_seconds: int = 60
+    user: str | None = "1000:1000"
+    writable: bool = False
+
+
+def definition(container: Container, log_group: logs.LogGroup, *, stream_prefix: str) -> ecs.ContainerDefinition:
+    """The container as a task definition has it."""
+    made = ecs.ContainerDefinition(
+        Name=container.name,
+        Image=container.image,
+        Essential=True,
+        PortMappings=[ecs.PortMapping(ContainerPort=container.port, Protocol="tcp")],
+        Environment=[ecs.Environment(Name=key, Value=value) for key, value in container.environment.items()],
+        Secrets=[ecs.Secret(Name=key, ValueFrom=value.source) for key, value in container.secrets.items()],
+        LogConfiguration=_log_configuration(log_group, stream_prefix),
+        LinuxParameters=_linux_parameters(container),
+        ReadonlyRootFilesystem=not container.writable,
+    )
+    if container.user is not None:
+        made.User = container.user
+    if container.health_path is not None:
+        made.HealthCheck = _health_check(container, container.health_path)
+    return made
+
+
+def _log_configuration(log_group: logs.LogGroup, stream_prefix: str) -> ecs.LogConfiguration:
+    options = {
+        "awslogs-group": log_group.ref(),
+        "awslogs-region": Ref("AWS::Region"),
+        "awslogs-stream-prefix": stream_prefix,
+    }
+    return ecs.LogConfiguration(LogDriver="awslogs", Options=options)
+
+
+def _linux_parameters(container: Container) -> ecs.LinuxParameters:
+    parameters = ecs.LinuxParameters(
+        Capabilities=ecs.KernelCapabilities(Drop=["ALL"]),
+        InitProcessEnabled=True,
+    )
+    if not container.writable:
+        parameters.Tmpfs = [
+            ecs.Tmpfs(ContainerPath="/tmp", Size=TEMPORARY_MEBIBYTES, MountOptions=["nosuid", "nodev"])  # noqa: S108
+        ]
+    return parameters
+
+
+def _health_check(container: Container, path: str) -> ecs.HealthCheck:
+    """Ask the container from inside, with what most images have: curl, wget or Python."""
+    url = f"http://localhost:{container.port}{path}"
+    python = f"python3 -c \"import urllib.request as r; r.urlopen('{url}', timeout=4)\""
+    command = f"curl -fsS -m 4 {url} || wget -q -T 4 -O /dev/null {url} || {python} || exit 1"
+    return ecs.HealthCheck(
+        Command=["CMD-SHELL", command],
+        Interval=30,
+        Timeout=15,
+        Retries=3,
+        StartPeriod=container.start_seconds,
+    )

@@ -1,0 +1,223 @@
+"""A service on Fargate: task definition, roles, logs and the rolling deployment that turns back by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from awacs.aws import Statement
+from troposphere import AWSObject, Sub, Tags, ecs, iam, logs
+
+from blueprints.access import grants
+from blueprints.access.connections import closed_security_group
+from blueprints.components.blue_green import BlueGreen
+from blueprints.components.cluster import Cluster
+from blueprints.components.container import Container, definition
+from blueprints.components.network import Network
+from blueprints.components.target_group import TargetGroup
+from blueprints.components.task_size import TaskSize
+from blueprints.model.component import Component
+from blueprints.model.context import because
+
+Capacity = Literal["on-demand", "spot-above-first", "spot"]
+
+# Shares of the two capacity providers. The strategy is always written, because changing between it and a launch type
+# replaces the service, while changing the strategy does not.
+STRATEGIES: dict[str, list[dict[str, Any]]] = {
+    "on-demand": [{"CapacityProvider": "FARGATE", "Weight": 1}],
+    "spot-above-first": [
+        {"CapacityProvider": "FARGATE", "Base": 1, "Weight": 0},
+        {"CapacityProvider": "FARGATE_SPOT", "Weight": 1},
+    ],
+    "spot": [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}],
+}
+
+
+class FargateService(Component):
+    """One container, run and kept running.
+
+    Args:
+        name: first part of the logical ids.
+        network: where tasks run.
+        cluster: what they belong to.
+        container: what runs.
+        repository: ECR repository of the image; the only one that the execution role can pull from.
+        size: CPU and memory.
+        targets: the target group that the tasks register with.
+        after: what has to be there first and that nothing else makes it wait for: the cluster's capacity providers,
+            and the listener or rule that leads to the target group.
+        tasks: how many, or None where autoscaling decides: every update would set it back otherwise.
+        may: what the application itself is allowed to do.
+        log_retention_days: days that its logs stay.
+        grace_seconds: how long the load balancer's verdict is ignored after a start.
+        capacity: Fargate, Spot above the first task, or Spot alone.
+        arm: run on Graviton; the image has to be built for linux/arm64 then.
+        shell: allow ECS Exec; the container's root file system has to be writable for it.
+        blue_green: deploy blue/green instead of rolling.
+        physical_name: service and task family, where a document names them.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a decision of the architect's
+        self,
+        name: str,
+        *,
+        network: Network,
+        cluster: Cluster,
+        container: Container,
+        repository: str,
+        size: TaskSize,
+        targets: TargetGroup,
+        after: Sequence[AWSObject],
+        tasks: Any | None = 1,
+        may: Sequence[Statement] = (),
+        log_retention_days: int = 30,
+        log_group_name: Any | None = None,
+        grace_seconds: int = 60,
+        capacity: Capacity = "on-demand",
+        arm: bool = False,
+        shell: bool = False,
+        blue_green: BlueGreen | None = None,
+        physical_name: str | None = None,
+        group_name: str | None = None,
+    ) -> None:
+        self.name, self.port = name, container.port
+        self._container, self._cluster = container, cluster
+        self.security_group = closed_security_group(name, network.vpc_id, f"Tasks of {name}", group_name=group_name)
+        self.log_group = because(
+            "What the application says.",
+            logs.LogGroup(f"{name}LogGroup", RetentionInDays=log_retention_days),
+        )
+        if log_group_name is not None:
+            self.log_group.LogGroupName = log_group_name
+        self.execution_role = self._execution_role(repository)
+        self.task_role = self._task_role([*may, *([grants.open_shell()] if shell else [])])
+        self.task_definition = self._task_definition(size, physical_name, arm=arm)
+        self.service = self._service(network, targets, after, grace_seconds, capacity, shell=shell)
+        if tasks is not None:
+            self.service.DesiredCount = tasks
+        if blue_green is not None:
+            self.service.DeploymentConfiguration = blue_green.deployment()
+            self.service.LoadBalancers[0].AdvancedConfiguration = blue_green.advanced()
+        if physical_name is not None:
+            self.service.ServiceName = physical_name
+
+    @property
+    def security_group_id(self) -> Any:
+        """The id of its security group."""
+        return self.security_group.get_att("GroupId")
+
+    @property
+    def service_name(self) -> Any:
+        """The name of the ECS service."""
+        return self.service.get_att("Name")
+
+    @property
+    def cluster_name(self) -> Any:
+        """The name of the cluster that it runs in."""
+        return self._cluster.reference
+
+    def _execution_role(self, repository: str) -> iam.Role:
+        secrets = self._container.secrets.values()
+        in_secrets_manager = [value.readable for value in secrets if not value.in_parameter_store]
+        in_parameter_store = [value.readable for value in secrets if value.in_parameter_store]
+        statements = [
+            grants.log_in_to_registry(),
+            grants.pull_image(repository),
+            grants.write_logs(self.log_group),
+        ]
+        if in_secrets_manager:
+            statements.append(grants.read_secrets(in_secrets_manager))
+        if in_parameter_store:
+            statements += [grants.read_parameters(in_parameter_store), grants.decrypt_parameters()]
+        return because(
+            "What ECS itself does to start a task: pull its image, read its secrets, open its log. Not the application.",
+            iam.Role(
+                f"{self.name}ExecutionRole",
+                AssumeRolePolicyDocument=grants.trust("ecs-tasks"),
+                Policies=[grants.policy("StartTasks", *statements)],
+            ),
+            must=["Names its repository, its secrets and its log group, and no others"],
+        )
+
+    def _task_role(self, statements: Sequence[Statement]) -> iam.Role:
+        role = iam.Role(
+            f"{self.name}TaskRole",
+            AssumeRolePolicyDocument=grants.trust(
+                "ecs-tasks", source_arn=Sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*")
+            ),
+        )
+        if statements:
+            role.Policies = [grants.policy("Application", *statements)]
+        return because("What the application itself may do" + ("." if statements else ": nothing in AWS."), role)
+
+    def _task_definition(self, size: TaskSize, family: str | None, *, arm: bool) -> ecs.TaskDefinition:
+        made = ecs.TaskDefinition(
+            f"{self.name}TaskDefinition",
+            RequiresCompatibilities=["FARGATE"],
+            NetworkMode="awsvpc",
+            Cpu=size.cpu.ref(),
+            Memory=size.memory.ref(),
+            RuntimePlatform=ecs.RuntimePlatform(
+                OperatingSystemFamily="LINUX", CpuArchitecture="ARM64" if arm else "X86_64"
+            ),
+            ExecutionRoleArn=self.execution_role.get_att("Arn"),
+            TaskRoleArn=self.task_role.get_att("Arn"),
+            ContainerDefinitions=[definition(self._container, self.log_group, stream_prefix="ecs")],
+        )
+        if family is not None:
+            made.Family = family
+        return because("What a task is: each change makes a new revision and the service rolls to it.", made)
+
+    def _service(  # noqa: PLR0913
+        self,
+        network: Network,
+        targets: TargetGroup,
+        after: Sequence[AWSObject],
+        grace_seconds: int,
+        capacity: Capacity,
+        *,
+        shell: bool,
+    ) -> ecs.Service:
+        return because(
+            "Keeps the tasks running and rolls out new ones; a rollout that does not get well is turned back.",
+            ecs.Service(
+                f"{self.name}Service",
+                # A service joins a target group only once a listener leads there.
+                DependsOn=[resource.title for resource in after],
+                Cluster=self._cluster.reference,
+                TaskDefinition=self.task_definition.ref(),
+                CapacityProviderStrategy=[ecs.CapacityProviderStrategyItem(**item) for item in STRATEGIES[capacity]],
+                DeploymentConfiguration=_rolling(),
+                AvailabilityZoneRebalancing="ENABLED",
+                HealthCheckGracePeriodSeconds=grace_seconds,
+                EnableExecuteCommand=shell,
+                EnableECSManagedTags=True,
+                PropagateTags="SERVICE",
+                LoadBalancers=[
+                    ecs.LoadBalancer(
+                        ContainerName=self._container.name,
+                        ContainerPort=self._container.port,
+                        TargetGroupArn=targets.target_group.ref(),
+                    )
+                ],
+                NetworkConfiguration=ecs.NetworkConfiguration(
+                    AwsvpcConfiguration=ecs.AwsvpcConfiguration(
+                        AssignPublicIp="ENABLED" if network.tasks_are_public else "DISABLED",
+                        SecurityGroups=[self.security_group_id],
+                        Subnets=network.task_subnets,
+                    )
+                ),
+                Tags=Tags(Name=self.name),
+            ),
+            must=["Waits for the listener", "Turns a failed deployment back"],
+            mutable="free-to-tune",
+        )
+
+
+def _rolling() -> ecs.DeploymentConfiguration:
+    """New tasks first, old ones after: twice the tasks for a while, never fewer than wanted."""
+    return ecs.DeploymentConfiguration(
+        MinimumHealthyPercent=100,
+        MaximumPercent=200,
+        DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(Enable=True, Rollback=True),
+    )

@@ -1,0 +1,133 @@
+"""An internet-facing Application Load Balancer: the only way in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from troposphere import Tags
+from troposphere import elasticloadbalancingv2 as elb
+
+from blueprints.access.connections import ANYWHERE, HTTPS, admit, closed_security_group
+from blueprints.components.bucket import AccessLogBucket
+from blueprints.components.network import Network
+from blueprints.components.target_group import TargetGroup
+from blueprints.model.component import Component
+from blueprints.model.context import because
+
+HTTP = 80
+
+# TLS 1.2 and 1.3 with forward secrecy and hybrid post-quantum key exchange: the console's default since 2025. A listener
+# that names no policy gets the one of 2016, which still speaks TLS 1.0.
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
+
+class LoadBalancer(Component):
+    """A load balancer with its listeners.
+
+    Args:
+        name: first part of the logical ids.
+        network: its public subnets hold the load balancer.
+        targets: where requests go.
+        certificate: ARN of a certificate; with one, HTTPS listens and HTTP redirects to it.
+        before: actions that come before the request is forwarded (sign-in).
+        clients: the IPv4 range that may connect.
+        access_logs: a bucket for access logs, or None.
+        protect: refuse to be deleted.
+        physical_name: a name of its own, where a document names it; group_name the same for its security group.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a decision of the architect's
+        self,
+        name: str,
+        *,
+        network: Network,
+        targets: TargetGroup,
+        certificate: Any | None = None,
+        before: Sequence[elb.Action] = (),
+        clients: Any = ANYWHERE,
+        access_logs: AccessLogBucket | None = None,
+        protect: bool = False,
+        physical_name: str | None = None,
+        group_name: str | None = None,
+    ) -> None:
+        self.name = name
+        self.security_group = closed_security_group(
+            name, network.vpc_id, f"Load balancer {name}", group_name=group_name
+        )
+        self.load_balancer = because(
+            "The only way in; it spans the zones and hides the tasks.",
+            elb.LoadBalancer(
+                f"{name}LoadBalancer",
+                Type="application",
+                Scheme="internet-facing",
+                IpAddressType="ipv4",
+                Subnets=network.public_subnets,
+                SecurityGroups=[self.security_group_id],
+                LoadBalancerAttributes=_attributes(access_logs, protect=protect),
+                Tags=Tags(Name=physical_name or name),
+            ),
+            mutable="change-with-constraints",
+        )
+        if physical_name is not None:
+            self.load_balancer.Name = physical_name
+        if access_logs is not None:
+            # Elastic Load Balancing tries the bucket when logging is switched on: its policy has to be there first.
+            self.load_balancer.DependsOn = [access_logs.policy.title]
+        ports = [HTTP] if certificate is None else [HTTP, HTTPS]
+        self.ingress = [
+            admit(clients, self, port=port, title=f"ClientsTo{name}On{port}Ingress", source="clients") for port in ports
+        ]
+        actions = [*before, targets.forward(order=len(before) + 1)]
+        if certificate is None:
+            self.listener = self._listener("Http", HTTP, "HTTP", actions, "Takes requests in.")
+            self.redirect = None
+        else:
+            self.listener = self._listener("Https", HTTPS, "HTTPS", actions, "Takes requests in, over TLS only.")
+            self.listener.SslPolicy = TLS_POLICY
+            self.listener.Certificates = [elb.Certificate(CertificateArn=certificate)]
+            self.redirect = self._listener(
+                "Http", HTTP, "HTTP", [_to_https()], "Sends whoever comes without TLS to where it is spoken."
+            )
+
+    @property
+    def security_group_id(self) -> Any:
+        """The id of its security group."""
+        return self.security_group.get_att("GroupId")
+
+    @property
+    def dns_name(self) -> Any:
+        """The name that AWS gave it."""
+        return self.load_balancer.get_att("DNSName")
+
+    def _listener(self, kind: str, port: int, protocol: str, actions: list[elb.Action], why: str) -> elb.Listener:
+        return because(
+            why,
+            elb.Listener(
+                f"{self.name}{kind}Listener",
+                LoadBalancerArn=self.load_balancer.ref(),
+                Port=port,
+                Protocol=protocol,
+                DefaultActions=actions,
+            ),
+            mutable="review-required",
+        )
+
+
+def _attributes(access_logs: AccessLogBucket | None, *, protect: bool) -> list[elb.LoadBalancerAttributes]:
+    attributes = {
+        "deletion_protection.enabled": str(protect).lower(),
+        "routing.http.drop_invalid_header_fields.enabled": "true",
+        "routing.http.desync_mitigation_mode": "defensive",
+    }
+    values: dict[str, Any] = dict(attributes)
+    if access_logs is not None:
+        values |= {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": access_logs.bucket.ref()}
+    return [elb.LoadBalancerAttributes(Key=key, Value=value) for key, value in values.items()]
+
+
+def _to_https() -> elb.Action:
+    return elb.Action(
+        Type="redirect",
+        RedirectConfig=elb.RedirectConfig(Protocol="HTTPS", Port=str(HTTPS), StatusCode="HTTP_301"),
+    )

@@ -1,0 +1,79 @@
+"""A target group: where a load balancer sends requests, and how it knows that a target is well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from troposphere import Tags
+from troposphere import elasticloadbalancingv2 as elb
+
+from blueprints.components.network import Network
+from blueprints.model.component import Component
+from blueprints.model.context import because
+
+# Long enough for a request to end, short enough that a deployment does not wait the default of five minutes.
+DEREGISTRATION_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """How health is asked for; seconds and counts as Elastic Load Balancing takes them."""
+
+    path: str = "/health"
+    interval: int = 30
+    timeout: int = 5
+    healthy: int = 2
+    unhealthy: int = 2
+
+
+class TargetGroup(Component):
+    """Tasks by their addresses, as Fargate needs it (target type ip).
+
+    Port, protocol and VPC cannot change without replacing the group, and a group with a name of its own cannot be
+    replaced; so it has none unless a document names it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        network: Network,
+        port: int,
+        health_check: HealthCheck,
+        physical_name: str | None = None,
+    ) -> None:
+        self.target_group = because(
+            "The tasks that requests go to; one that fails its health check gets none.",
+            elb.TargetGroup(
+                f"{name}TargetGroup",
+                VpcId=network.vpc_id,
+                TargetType="ip",
+                Protocol="HTTP",
+                Port=port,
+                HealthCheckProtocol="HTTP",
+                HealthCheckPath=health_check.path,
+                HealthCheckPort=str(port),
+                HealthCheckIntervalSeconds=health_check.interval,
+                HealthCheckTimeoutSeconds=health_check.timeout,
+                HealthyThresholdCount=health_check.healthy,
+                UnhealthyThresholdCount=health_check.unhealthy,
+                Matcher=elb.Matcher(HttpCode="200"),
+                TargetGroupAttributes=[
+                    elb.TargetGroupAttribute(
+                        Key="deregistration_delay.timeout_seconds", Value=str(DEREGISTRATION_SECONDS)
+                    )
+                ],
+                Tags=Tags(Name=physical_name or name),
+            ),
+            mutable="change-with-constraints",
+        )
+        if physical_name is not None:
+            self.target_group.Name = physical_name
+
+    def forward(self, order: int = 1) -> elb.Action:
+        """A listener's action that sends the request here."""
+        return elb.Action(Type="forward", Order=order, TargetGroupArn=self.target_group.ref())
+
+    def forward_rule(self, order: int = 1) -> elb.ListenerRuleAction:
+        """A listener rule's action that sends the request here."""
+        return elb.ListenerRuleAction(Type="forward", Order=order, TargetGroupArn=self.target_group.ref())
