@@ -60,8 +60,8 @@ class ServiceAlarms(Component):
         return self._told(
             cloudwatch.Alarm(
                 f"{self._name}ErrorRateAlarm",
-                AlarmDescription=f"More than {percent:g} percent of requests failed in five minutes. Read the service's log for the first"
-                " error; if it came with a deployment, roll back",
+                AlarmDescription=f"More than {percent:g} percent of requests failed in five minutes. "
+                "Read the service's log for the first error; if it came with a deployment, roll back",
                 Metrics=[_result("error_rate", ERROR_RATE, "Errors in percent"), *parts],
                 ComparisonOperator="GreaterThanThreshold",
                 Threshold=percent,
@@ -74,8 +74,8 @@ class ServiceAlarms(Component):
         return self._told(
             cloudwatch.Alarm(
                 f"{self._name}LatencyAlarm",
-                AlarmDescription=f"Five of 100 answers took longer than {seconds:g} seconds. Compare with CPU and with what the service"
-                " calls: a database, a cache, another API",
+                AlarmDescription=f"Five of 100 answers took longer than {seconds:g} seconds. "
+                "Compare with CPU and with what the service calls: a database, a cache, another API",
                 Namespace=LOAD_BALANCER,
                 MetricName="TargetResponseTime",
                 Dimensions=self._load_balancer,
@@ -94,8 +94,8 @@ class ServiceAlarms(Component):
         return self._told(
             cloudwatch.Alarm(
                 f"{self._name}UnhealthyHostsAlarm",
-                AlarmDescription="A task fails its health check. Look why in its log; ECS replaces it, so a lasting alarm means that new"
-                " tasks fail as well",
+                AlarmDescription="A task fails its health check. "
+                "Look why in its log; ECS replaces it, so a lasting alarm means that new tasks fail as well",
                 Metrics=self._hosts("UnHealthyHostCount", "Maximum"),
                 ComparisonOperator="GreaterThanOrEqualToThreshold",
                 Threshold=1,
@@ -109,7 +109,8 @@ class ServiceAlarms(Component):
         return self._told(
             cloudwatch.Alarm(
                 f"{self._name}HealthyHostsAlarm",
-                AlarmDescription="No task answers: the service is down. Look at the service's events for why tasks do not start or stay",
+                AlarmDescription="No task answers: the service is down. "
+                "Look at the service's events for why tasks do not start or stay",
                 Metrics=self._hosts("HealthyHostCount", "Minimum"),
                 ComparisonOperator="LessThanThreshold",
                 Threshold=1,

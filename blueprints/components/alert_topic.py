@@ -59,7 +59,7 @@ class AlertTopic(Component):
 
     def _subscription(self, name: str, email: Any) -> sns.SubscriptionResource:
         return because(
-            "Sends each message to one address; it stays pending, and silent, until the link in SNS's mail is followed.",
+            "Sends each message to one address; it stays silent until the link in SNS's mail is followed.",
             sns.SubscriptionResource(
                 f"{name}Subscription", TopicArn=self.topic.ref(), Protocol="email", Endpoint=email
             ),
