@@ -174,6 +174,8 @@ _SERVICE_ERROR = re.compile(
     re.DOTALL,
 )
 _ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
+# An answer without what the CLI looks for in it makes the CLI print nothing but the name of the missing key.
+_BARE_KEY = re.compile(r"'\w+'")
 _LONGEST = 1000
 
 
@@ -186,7 +188,7 @@ def from_stderr(stderr: str, *, service: str, operation: str, region: str, profi
     found = _SERVICE_ERROR.search(stderr)
     if found is None:
         message = _last_line(stderr)[:_LONGEST] or "the AWS CLI printed nothing"
-        rule = _rule(_BY_TEXT, stderr)
+        rule = _rule(_BY_TEXT, "Unable to parse response" if _BARE_KEY.fullmatch(message) else stderr)
         return rule.error(rule.message.format(message=message, **facts))
     code, message = found["code"], found["message"].strip()[:_LONGEST]
     denied = _ACTION.search(message)

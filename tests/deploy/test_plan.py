@@ -1,0 +1,152 @@
+"""What a deploy would do, read from a change set; and what it is not allowed to do to data."""
+
+from __future__ import annotations
+
+import pytest
+
+from blueprints.deploy.plan import Change, plan_stack
+from blueprints.deploy.waiting import Clock
+from blueprints.model.errors import DeployError
+from tests.deploy.deployer_fixtures import NO_WAIT, queue, template
+from tests.deploy.proxy import FAILURE, THROTTLE, Answer, Reset
+
+TABLE = {
+    "Type": "AWS::DynamoDB::Table",
+    "Properties": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    },
+}
+
+
+def table(name: str, **attributes):
+    return {**TABLE, "Properties": {**TABLE["Properties"], "TableName": name}, **attributes}
+
+
+def plan_of(project, name="app", clock=NO_WAIT, **parameters):
+    manifest = project.manifest()
+    return plan_stack(project.account.cli(), manifest.stack(name), manifest, parameters, clock=clock)
+
+
+def test_a_new_stack_is_all_additions(project):
+    stack = project.add("app", template({"Jobs": queue(), "Letters": queue()}))
+    plan = plan_of(project)
+    assert plan.change_set_type == "CREATE"
+    assert [(change.action, change.logical_id) for change in plan.changes] == [("add", "Jobs"), ("add", "Letters")]
+    assert project.account.change_sets(stack) == [plan.change_set_name]
+
+
+def test_an_update_says_what_is_changed_replaced_and_removed_and_why(project):
+    before = {"Jobs": queue(VisibilityTimeout=1), "Old": queue(), "Named": queue(QueueName=f"{project.name}-a")}
+    after = {"Jobs": queue(VisibilityTimeout=2), "New": queue(), "Named": queue(QueueName=f"{project.name}-b")}
+    project.add("app", template(after))
+    project.exists("app", template(before))
+    plan = plan_of(project)
+    assert {change.logical_id: (change.action, change.properties) for change in plan.changes} == {
+        "Jobs": ("modify", ("VisibilityTimeout",)),
+        "New": ("add", ()),
+        "Named": ("replace", ("QueueName",)),
+        "Old": ("remove", ()),
+    }
+    assert plan.data_replacements == ()
+
+
+def test_no_change_leaves_no_change_set(project):
+    stack = project.add("app", template({"Jobs": queue()}))
+    project.exists("app", template({"Jobs": queue()}))
+    assert plan_of(project).is_empty
+    assert project.account.client("cloudformation").list_change_sets(StackName=stack)["Summaries"] == []
+
+
+def test_a_stack_in_review_is_created_not_updated(project):
+    project.add("app", template({"Jobs": queue()}))
+    first = plan_of(project)
+    second = plan_of(project)
+    assert (first.change_set_type, second.change_set_type) == ("CREATE", "CREATE")
+    assert (first.change_set.makes_stack, second.change_set.makes_stack) == (True, False)
+
+
+def test_values_not_given_stay_as_they_are(project):
+    body = template(
+        {"Jobs": queue(VisibilityTimeout={"Ref": "Seconds"}, DelaySeconds={"Ref": "Delay"})},
+        {"Seconds": {"Type": "Number"}, "Delay": {"Type": "Number", "Default": 0}},
+    )
+    project.add("app", body)
+    project.exists("app", body, Seconds="7", Delay="3")
+    assert plan_of(project).is_empty
+    assert not plan_of(project, Seconds="8").is_empty
+
+
+def test_replaced_and_removed_tables_are_data_unless_kept(project):
+    before = {
+        "Orders": table(f"{project.name}-1"),
+        "Gone": table(f"{project.name}-2"),
+        "Kept": table(f"{project.name}-3", DeletionPolicy="Retain"),
+    }
+    project.add("app", template({"Orders": table(f"{project.name}-4")}))
+    project.exists("app", template(before))
+    assert {(c.logical_id, c.action) for c in plan_of(project).data_replacements} == {
+        ("Orders", "replace"),
+        ("Gone", "remove"),
+    }
+
+
+def test_what_the_manifest_calls_retained_is_data_whatever_its_type(project):
+    project.add("app", template({"Jobs": queue(QueueName=f"{project.name}-b")}), retained=["Jobs"])
+    project.exists("app", template({"Jobs": queue(QueueName=f"{project.name}-a")}))
+    assert [change.logical_id for change in plan_of(project).data_replacements] == ["Jobs"]
+
+
+FAILED = """<DescribeChangeSetResponse><DescribeChangeSetResult><ChangeSetName>c</ChangeSetName>
+<ChangeSetId>arn:aws:cloudformation:us-east-1:000000000000:changeSet/c/1</ChangeSetId><Status>FAILED</Status>
+<StatusReason>Early validation failed</StatusReason><Changes/></DescribeChangeSetResult></DescribeChangeSetResponse>"""
+EVENTS = """<DescribeEventsResponse><DescribeEventsResult><OperationEvents><member>
+<LogicalResourceId>Jobs</LogicalResourceId><ValidationStatus>FAILED</ValidationStatus>
+<ValidationPath>/Resources/Jobs/Properties/Delay</ValidationPath>
+<ValidationStatusReason>Unsupported property</ValidationStatusReason></member></OperationEvents>
+</DescribeEventsResult></DescribeEventsResponse>"""
+
+
+def test_a_refused_change_set_says_why_and_leaves_nothing(project, proxy):
+    stack = project.add("app", template({"Jobs": queue()}))
+    proxy.inject("DescribeChangeSet", Answer(200, FAILED.encode()))
+    proxy.inject("DescribeEvents", Answer(200, EVENTS.encode()))
+    with pytest.raises(DeployError) as error:
+        plan_of(project)
+    assert f"refuses the change set of stack {stack}: Early validation failed" in str(error.value)
+    assert "Jobs /Resources/Jobs/Properties/Delay: Unsupported property" in str(error.value)
+    assert project.account.stack(stack) is None
+
+
+def test_waiting_survives_a_throttled_a_failed_and_a_broken_call(project, proxy):
+    project.add("app", template({"Jobs": queue()}))
+    proxy.inject("DescribeChangeSet", THROTTLE, FAILURE, Reset())
+    assert len(plan_of(project).changes) == 1
+
+
+PENDING = Answer(200, FAILED.replace("FAILED", "CREATE_IN_PROGRESS").encode())
+
+
+def test_waiting_goes_on_until_the_change_set_is_ready_and_sleeps_in_between(project, proxy):
+    project.add("app", template({"Jobs": queue()}))
+    proxy.inject("DescribeChangeSet", PENDING, PENDING)
+    slept: list[float] = []
+    plan_of(project, clock=Clock(sleep=slept.append, interval=3))
+    assert slept == [3, 3]
+
+
+def test_waiting_has_an_end_and_leaves_nothing(project, proxy):
+    stack = project.add("app", template({"Jobs": queue()}))
+    proxy.inject("DescribeChangeSet", PENDING, times=9)
+    hours = iter(range(0, 36000, 3600))
+    with pytest.raises(DeployError, match=r"still waiting for the change set of .* after 120 minutes"):
+        plan_of(project, clock=Clock(now=lambda: next(hours), sleep=lambda _: None, limit=7200))
+    assert project.account.stack(stack) is None
+
+
+def test_a_change_counts_by_its_action(project):
+    project.add("app", template({"Jobs": queue()}))
+    plan = plan_of(project)
+    assert (plan.count("add"), plan.count("remove")) == (1, 0)
+    assert plan.changes == (Change("add", "Jobs", "AWS::SQS::Queue"),)
