@@ -11,7 +11,7 @@ import click
 from blueprints.cli import rendered
 from blueprints.cli.local import deploy_locally
 from blueprints.cli.names import ASSIGNMENT
-from blueprints.cli.terminal import say, table
+from blueprints.cli.terminal import outputs_table, say
 from blueprints.model.errors import DeployError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from blueprints.deploy.aws import AwsCli
     from blueprints.deploy.delete import DeletionPlan
-    from blueprints.deploy.execute import DeployResult
     from blueprints.render.manifest import Manifest
 
 only_option = click.option("--only", multiple=True, metavar="STACK", help="Only this stack, by its short name.")
@@ -88,7 +87,7 @@ def deploy(  # noqa: PLR0913 - the options of the command
             bucket=bucket,
             replace_failed=replace_failed,
         )
-    _print_outputs(result)
+    outputs_table(result)
     if result.declined is not None:
         raise SystemExit(1)
 
@@ -165,13 +164,6 @@ def _agreed(question: str) -> bool:
         if sys.stdin.isatty():
             raise
         raise DeployError("nobody is there to answer: add --yes to go on without asking") from None
-
-
-def _print_outputs(result: DeployResult) -> None:
-    """Hand out what the stacks give: the data of a deploy."""
-    rows = [[stack.entry.stack_name, name, value] for stack in result.stacks for name, value in stack.outputs.items()]
-    if rows:
-        table(["Stack", "Output", "Value"], rows)
 
 
 def _show_deletion(plan: DeletionPlan) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from blueprints.deploy.execute import DeployResult
+
 
 def say(message: str) -> None:
     """Tell the person; never part of the data."""
@@ -40,6 +42,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, stream: Tex
     for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo(line.rstrip(), file=stream)
+
+
+def outputs_table(result: DeployResult) -> None:
+    """Hand out what the stacks give: the data of a deploy."""
+    rows = [[stack.entry.stack_name, name, value] for stack in result.stacks for name, value in stack.outputs.items()]
+    if rows:
+        table(["Stack", "Output", "Value"], rows)
 
 
 def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
