@@ -1,5 +1,6 @@
 """AWS's own cloudformation-validate, with the values that parameters have in an environment."""
 
+import atexit
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -53,6 +54,8 @@ def _report(text: str, variant: Variant) -> "ValidationReport":
 def _engine() -> "CompositeEngine":
     from cloudformation_validate import CompositeEngine  # noqa: PLC0415
 
+    # Left to the interpreter's end, the engine's destructor finds its own module gone and complains on the terminal.
+    atexit.register(_engine.cache_clear)
     return CompositeEngine()
 
 

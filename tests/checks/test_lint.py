@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from blueprints.checks import aws_validate, cfn_lint
 from blueprints.checks import lint as lint_module
 from blueprints.checks.findings import Finding
 from blueprints.checks.lint import lint
+from blueprints.checks.templates import parse
 from blueprints.model.errors import LintError
 from tests.checks.samples import CLEAN, CLEAN_JSON, MISSPELT
 
@@ -355,6 +358,7 @@ def test_a_region_that_does_not_exist_is_refused_with_those_that_do(folder, run)
         ("t.yaml", "Resources:\n\tA: 1\n", "not valid YAML", (2, 1)),
         ("t.yaml", "Resources: !!python/object:os.system {}\n", "not valid YAML", (1, 12)),
         ("t.json", '{"Resources": {\n  "A": 1,,\n}}', "not valid JSON", (2, 10)),
+        ("t.yaml", "Resources: \x07\n", "not valid YAML", (1, 1)),
         ("t.yaml", "- Resources:\n", "not a CloudFormation template", (1, 1)),
         ("t.yaml", "services: {}\n", "not a CloudFormation template", (1, 1)),
         ("t.yaml", "", "not a CloudFormation template", (1, 1)),
@@ -369,6 +373,55 @@ def test_what_cannot_be_read_is_one_finding_with_its_place_and_a_way_out(folder,
     assert found.message.startswith(message)
     assert "mend it" in found.message
     assert (found.rule, found.level, found.line, found.column) == ("E9100", "error", *place)
+
+
+def test_a_file_that_cannot_be_opened_is_one_finding(folder, run):
+    (folder / "t.yaml").symlink_to(folder / "nowhere.yaml")
+    (found,) = run(folder)
+    assert found.message.startswith("cannot be read: No such file")
+
+
+def test_json_that_cannot_be_read_is_one_finding_and_the_yaml_is_still_linted(folder, run):
+    (folder / "topic.yaml").write_text(MISSPELT)
+    (folder / "topic.json").write_text('{"Resources": {')
+    assert [(found.path.name, found.rule) for found in run(folder)] == [
+        ("topic.json", "E9100"),
+        ("topic.yaml", "E3002"),
+        ("topic.yaml", "F3002"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("!Ref A", '{"Ref": "A"}'),
+        ("!Sub [x, {a: !Ref B}]", '{"Fn::Sub": ["x", {"a": {"Ref": "B"}}]}'),
+        ("!Transform {Name: x}", '{"Fn::Transform": {"Name": "x"}}'),
+        ("!Condition A", '{"Condition": "A"}'),
+        ("2010-09-09", '"2010-09-09"'),
+        ("{Fn::GetAtt: A.B.C}", '{"Fn::GetAtt": ["A", "B.C"]}'),
+    ],
+)
+def test_short_and_long_forms_are_the_same_data(short, long):
+    assert parse(f"Value: {short}") == parse(f'{{"Value": {long}}}')
+
+
+@pytest.mark.parametrize(("check", "nonsense"), [(cfn_lint.check, None), (aws_validate.check, [None])])
+def test_an_engine_that_fails_is_a_finding(check, nonsense):
+    (found,) = check(Path("t.yaml"), CLEAN, nonsense)
+    assert (found.rule, found.level) == ("E9102", "error")
+    assert "failed on this template" in found.message
+
+
+def test_an_analysis_that_ends_early_is_a_warning():
+    exhausted = SimpleNamespace(description="too many conditions")
+    report = SimpleNamespace(
+        status=SimpleNamespace(name="ANALYSIS_INCOMPLETE"),
+        metadata=SimpleNamespace(budget_exhaustions=[exhausted]),
+    )
+    (found,) = aws_validate._left_out(Path("t.yaml"), report)
+    assert (found.rule, found.level) == ("W9103", "warning")
+    assert "too many conditions" in found.message
 
 
 def test_a_file_that_is_no_text_is_one_finding(folder, run):

@@ -11,7 +11,7 @@ class ScaledServiceWithoutCount(CloudFormationLintRule):
         "Every update of a service that sets DesiredCount puts the number of tasks back to it, whatever load the "
         "scaling has answered. Without it a new service starts with one task and an update leaves the number alone."
     )
-    source_url = "https://github.com/aws/containers-roadmap/issues/1214"
+    source_url = "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/187"
 
     def match(self, cfn: Template) -> list[RuleMatch]:
         if cfn.graph is None:
