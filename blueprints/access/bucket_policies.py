@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from awacs import s3 as s3_actions
-from awacs.aws import Allow, ArnLike, Bool, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
-from troposphere import AccountId, Sub, s3
+from awacs.aws import Allow, ArnLike, Bool, Condition, Deny, PolicyDocument, Principal, Statement
+from troposphere import Sub, s3
 
 from blueprints.access.grants import document
 
@@ -45,6 +45,6 @@ def access_logs(bucket: s3.Bucket) -> PolicyDocument:
         Principal=Principal("Service", ["logdelivery.elasticloadbalancing.amazonaws.com"]),
         Action=[s3_actions.PutObject],
         Resource=[Sub(f"${{{bucket.title}.Arn}}/AWSLogs/${{AWS::AccountId}}/*")],
-        Condition=Condition([StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", load_balancers)]),
+        Condition=Condition([ArnLike("aws:SourceArn", load_balancers)]),
     )
     return document(deliver, _refuse_plain_http(bucket))

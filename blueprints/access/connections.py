@@ -6,7 +6,6 @@ adds to it. A group made here starts with a placeholder that leads nowhere, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from troposphere import Tags, ec2
@@ -36,15 +35,6 @@ class Listening(Connectable, Protocol):
     @property
     def port(self) -> int:
         """The TCP port that it listens on."""
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """Something that listens in another stack."""
-
-    name: str
-    security_group_id: Any
-    port: int
 
 
 def closed_security_group(
@@ -95,14 +85,17 @@ def connect(source: Connectable, target: Listening) -> tuple[ec2.SecurityGroupEg
         ToPort=target.port,
         Description=words,
     )
-    return because(f"Lets {words} leave.", egress), because(f"Lets {words} in.", ingress)
+    return (
+        because(f"{source.name} opens connections to {target.name} and, for all this rule says, nowhere else.", egress),
+        because(f"{target.name} takes connections of {source.name} on its port.", ingress),
+    )
 
 
 def admit(cidr: Any, target: Connectable, *, port: int, title: str, source: str) -> ec2.SecurityGroupIngress:
     """Let an address range in on one port."""
     words = f"{source} to {target.name} on port {port}"
     return because(
-        f"Lets {words}.",
+        f"Lets {source} reach {target.name} on port {port}.",
         ec2.SecurityGroupIngress(
             title,
             GroupId=target.security_group_id,

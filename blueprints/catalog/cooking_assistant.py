@@ -7,9 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from awacs.aws import Statement
 from pydantic import Field, model_validator
+from troposphere import AWSObject
+from troposphere import elasticloadbalancingv2 as elb
 
 from blueprints.access import grants
-from blueprints.access.connections import Elsewhere, connect, reach_https
+from blueprints.access.connections import connect, reach_https
 from blueprints.catalog._web_service import (
     FrontDoor,
     WebServiceSettings,
@@ -24,19 +26,20 @@ from blueprints.catalog._web_service import (
 )
 from blueprints.components.autoscaling import Autoscaling, RequestsPerTarget
 from blueprints.components.bucket import AccessLogBucket
-from blueprints.components.cache import Cache
+from blueprints.components.cache import Cache, CacheServer
 from blueprints.components.cluster import Cluster
 from blueprints.components.container import Container
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
-from blueprints.components.postgres import Postgres
+from blueprints.components.postgres import DatabaseServer, Postgres
 from blueprints.components.repository import image_uri
 from blueprints.components.secret import Secret, SecretValue
 from blueprints.components.sign_in import SignIn
 from blueprints.components.table import Table
 from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.task_size import TaskSize
+from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
 from blueprints.model.stack import SecretSource, Stack
 
@@ -147,7 +150,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             network=network,
             targets=targets,
             certificate=door.certificate_arn,
-            before=sign_in.before if sign_in else (),
+            before=_checks(settings, sign_in),
             clients=settings.clients,
             access_logs=stack.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
             if settings.access_logs
@@ -175,10 +178,12 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             shell=settings.shell,
         )
     )
-    stack.add([connect(balancer, assistant), reach_https(assistant)])
-    _connect_databases(stack, settings, data, assistant)
+    databases = _connect_databases(stack, settings, data, assistant)
+    assistant.wait_for(*stack.add([*connect(balancer, assistant), reach_https(assistant), *databases]))
     if sign_in:
-        stack.add([*sign_in.rules(balancer, targets), reach_https(balancer)])
+        stack.add(reach_https(balancer))
+    if sign_in and settings.sign_in == "people-and-machines":
+        stack.add(_machines_rule(sign_in, balancer, targets))
     if bounds:
         requests = RequestsPerTarget(settings.target_requests, balancer, targets)
         scaling = Autoscaling(
@@ -204,22 +209,13 @@ def _container(stack: Stack, settings: Settings, data: Stack, image: Any) -> Con
     if settings.storage == "dynamodb":
         variables["RECIPES_TABLE"] = stack.from_stack(data, "RecipesTableName")
     if settings.storage == "aurora":
-        variables |= {
-            "DATABASE_HOST": stack.from_stack(data, "RecipesEndpoint"),
-            "DATABASE_PORT": stack.from_stack(data, "RecipesPort"),
-            "DATABASE_NAME": stack.from_stack(data, "RecipesDatabaseName"),
-        }
-        arn = stack.from_stack(data, "RecipesSecretArn")
-        secrets |= {
-            "DATABASE_USER": SecretValue(stack.from_stack(data, "RecipesUsernameSource"), arn=arn),
-            "DATABASE_PASSWORD": SecretValue(stack.from_stack(data, "RecipesPasswordSource"), arn=arn),
-        }
+        database = DatabaseServer.from_stack(stack, data, "Recipes")
+        variables |= database.variables
+        secrets |= database.secrets
     if settings.cache:
-        variables |= {
-            "CACHE_HOST": stack.from_stack(data, "AnswersEndpoint"),
-            "CACHE_PORT": stack.from_stack(data, "AnswersPort"),
-        }
-        secrets["CACHE_AUTH_TOKEN"] = SecretValue(stack.from_stack(data, "AnswersSecretArn"))
+        cache = CacheServer.from_stack(stack, data, "Answers")
+        variables |= {"CACHE_HOST": cache.address, "CACHE_PORT": str(cache.port)}
+        secrets["CACHE_AUTH_TOKEN"] = SecretValue(cache.auth_token_arn)
     return Container(
         name="assistant",
         image=image,
@@ -249,24 +245,49 @@ def _permissions(stack: Stack, settings: Settings, data: Stack) -> list[Statemen
     return []
 
 
-def _connect_databases(stack: Stack, settings: Settings, data: Stack, assistant: FargateService) -> None:
+def _connect_databases(stack: Stack, settings: Settings, data: Stack, assistant: FargateService) -> list[AWSObject]:
+    """The ways from the tasks to storage and cache, where there are any."""
+    rules: list[AWSObject] = []
     if settings.storage == "aurora":
-        group = stack.from_stack(data, "RecipesSecurityGroupId")
-        stack.add(connect(assistant, Elsewhere("Recipes", group, Postgres.PORT)))
+        rules += connect(assistant, DatabaseServer.from_stack(stack, data, "Recipes"))
     if settings.cache:
-        group = stack.from_stack(data, "AnswersSecurityGroupId")
-        stack.add(connect(assistant, Elsewhere("Answers", group, Cache.PORT)))
+        rules += connect(assistant, CacheServer.from_stack(stack, data, "Answers"))
+    return rules
 
 
 def _sign_in(stack: Stack, settings: Settings, door: FrontDoor) -> SignIn | None:
+    """The user pool that the load balancer asks, where somebody has to show who they are."""
     if settings.sign_in == "none" or door.domain_name is None:
         return None
-    return stack.add(
-        SignIn(
-            "Public",
-            domain_name=door.domain_name,
-            people="people" in settings.sign_in,
-            machines="machines" in settings.sign_in,
-            keep=settings.keep_data,
-        )
+    machines = settings.sign_in in {"machines", "people-and-machines"}
+    sign_in = SignIn("Public", domain=door.domain_name.ref(), keep=settings.keep_data, machine_clients=machines)
+    stack.output("UserPoolId", sign_in.user_pool.ref(), "Add people here: aws cognito-idp admin-create-user")
+    if machines:
+        stack.output("TokenDiscoveryUrl", sign_in.discovery_url, "Names the endpoint that hands out tokens to machines")
+    return stack.add(sign_in)
+
+
+def _checks(settings: Settings, sign_in: SignIn | None) -> list[elb.Action]:
+    """What the listener asks of everybody before it forwards a request."""
+    if sign_in is None:
+        return []
+    return [sign_in.verify_machines() if settings.sign_in == "machines" else sign_in.authenticate_people()]
+
+
+def _machines_rule(sign_in: SignIn, balancer: LoadBalancer, targets: TargetGroup) -> elb.ListenerRule:
+    """Whoever shows a token is asked for nothing else; everybody else is sent to the sign-in page."""
+    return because(
+        "Machine clients show a token; they cannot follow a redirect to a sign-in page.",
+        elb.ListenerRule(
+            "MachineClientsRule",
+            ListenerArn=balancer.listener.ref(),
+            Priority=10,
+            Conditions=[
+                elb.Condition(
+                    Field="http-header",
+                    HttpHeaderConfig=elb.HttpHeaderConfig(HttpHeaderName="Authorization", Values=["Bearer *"]),
+                )
+            ],
+            Actions=[sign_in.verify_machines_rule(order=1), targets.forward_rule(order=2)],
+        ),
     )

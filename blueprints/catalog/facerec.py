@@ -210,7 +210,8 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack | None
             group_name=settings.name("ecs-sg"),
         )
     )
-    stack.add([connect(balancer, api), reach_everything(api) if settings.task_egress == "all" else reach_https(api)])
+    way_out = reach_everything(api) if settings.task_egress == "all" else reach_https(api)
+    api.wait_for(*stack.add([*connect(balancer, api), way_out]))
     steps = CpuSteps(out_above=settings.scale_out_above, in_below=settings.scale_in_below)
     stack.add(Autoscaling("Api", service=api, minimum=minimum, maximum=maximum, steps=steps))
     protect(stack, settings, balancer)

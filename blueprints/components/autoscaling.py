@@ -84,10 +84,11 @@ class Autoscaling(Component):
                 ResourceId=Join("/", ["service", service.cluster_name, service.service_name]),
                 MinCapacity=minimum,
                 MaxCapacity=maximum,
-                ScheduledActions=[_scheduled(action) for action in schedule],
             ),
             mutable="free-to-tune",
         )
+        if schedule:
+            self.target.ScheduledActions = [_scheduled(action) for action in schedule]
         self.policies = [
             *([self._track("Cpu", "ECSServiceAverageCPUUtilization", cpu)] if cpu is not None else []),
             *([self._track("Memory", "ECSServiceAverageMemoryUtilization", memory)] if memory is not None else []),
@@ -142,7 +143,7 @@ class Autoscaling(Component):
         return [grow, high, shrink, low]
 
     def _step_policy(self, direction: str, change: int, why: str) -> applicationautoscaling.ScalingPolicy:
-        bound = {"MetricIntervalLowerBound": 0} if change > 0 else {"MetricIntervalUpperBound": 0}
+        bound: dict[str, Any] = {"MetricIntervalLowerBound": 0} if change > 0 else {"MetricIntervalUpperBound": 0}
         return because(
             why,
             applicationautoscaling.ScalingPolicy(

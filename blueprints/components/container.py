@@ -13,6 +13,9 @@ from blueprints.components.secret import SecretValue
 # Room for temporary files when the root file system is read-only, in MiB; it counts as memory of the task.
 TEMPORARY_MEBIBYTES = 64
 
+# Listening up to here takes the capability NET_BIND_SERVICE; whoever listens above needs none at all.
+PRIVILEGED_PORTS = 1023
+
 
 @dataclass(frozen=True)
 class Container:
@@ -70,10 +73,9 @@ def _log_configuration(log_group: logs.LogGroup, stream_prefix: str) -> ecs.LogC
 
 
 def _linux_parameters(container: Container) -> ecs.LinuxParameters:
-    parameters = ecs.LinuxParameters(
-        Capabilities=ecs.KernelCapabilities(Drop=["ALL"]),
-        InitProcessEnabled=True,
-    )
+    parameters = ecs.LinuxParameters(InitProcessEnabled=True)
+    if container.port > PRIVILEGED_PORTS:
+        parameters.Capabilities = ecs.KernelCapabilities(Drop=["ALL"])
     if not container.writable:
         parameters.Tmpfs = [
             ecs.Tmpfs(ContainerPath="/tmp", Size=TEMPORARY_MEBIBYTES, MountOptions=["nosuid", "nodev"])  # noqa: S108

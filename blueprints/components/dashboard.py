@@ -23,7 +23,7 @@ from blueprints.model.context import because
 # CloudWatch lays widgets out on 24 columns.
 COLUMNS = 24
 WIDTH, HEIGHT = 8, 6
-LINE = 110
+LINE = 140
 
 # A widget is what CloudWatch's "Dashboard body structure and syntax" calls the properties of a metric widget.
 Widget = dict[str, Any]

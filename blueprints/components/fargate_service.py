@@ -101,6 +101,10 @@ class FargateService(Component):
         if physical_name is not None:
             self.service.ServiceName = physical_name
 
+    def wait_for(self, *resources: AWSObject) -> None:
+        """Start no task before these are there: a task without its way out cannot even pull its image."""
+        self.service.DependsOn = [*self.service.resource["DependsOn"], *(resource.title for resource in resources)]
+
     @property
     def security_group_id(self) -> Any:
         """The id of its security group."""

@@ -10,13 +10,13 @@ from blueprints.model.errors import TemplateError
 from blueprints.model.stack import Stack
 from blueprints.render import yaml
 
-SECTIONS = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions")
+SECTIONS: tuple[str, ...] = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions")
 SECTIONS += ("Transform", "Resources", "Outputs")
 
 # What a resource is comes first, why it is there second, how it is set up last.
-ATTRIBUTES = ("Type", "Metadata", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy")
+ATTRIBUTES: tuple[str, ...] = ("Type", "Metadata", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy")
 ATTRIBUTES += ("DeletionPolicy", "UpdateReplacePolicy", "Properties")
-PARAMETER = ("Type", "Description", "Default", "AllowedValues", "AllowedPattern", "MinValue", "MaxValue")
+PARAMETER: tuple[str, ...] = ("Type", "Description", "Default", "AllowedValues", "AllowedPattern", "MinValue", "MaxValue")
 PARAMETER += ("MinLength", "MaxLength", "NoEcho", "ConstraintDescription")
 
 
@@ -43,10 +43,18 @@ def to_dict(stack: Stack) -> dict[str, Any]:
         raise TemplateError(f"{stack.name}: {error}") from error
     if stack.parameters:
         template.setdefault("Metadata", {})["AWS::CloudFormation::Interface"] = _console_form(stack)
-    template["Resources"] = {key: _ordered(value, ATTRIBUTES) for key, value in template["Resources"].items()}
+    template["Resources"] = {key: _resource(value) for key, value in template["Resources"].items()}
     if "Parameters" in template:
         template["Parameters"] = {key: _ordered(value, PARAMETER) for key, value in template["Parameters"].items()}
     return _ordered(template, SECTIONS)
+
+
+def _resource(resource: dict[str, Any]) -> dict[str, Any]:
+    """What the resource is and why, then its properties; tags, which say nothing about it, last."""
+    properties = resource.get("Properties", {})
+    if "Tags" in properties:
+        properties["Tags"] = properties.pop("Tags")
+    return _ordered(resource, ATTRIBUTES)
 
 
 def _ordered(data: Mapping[str, Any], first: tuple[str, ...]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _entry(head: str, value: Any, depth: int) -> Iterator[str]:
 
 
 def _item(value: Any, depth: int) -> Iterator[str]:
-    """A list item; a mapping starts on the line of its dash."""
+    """A list item; a mapping or a list in it starts on the line of its dash."""
     pad = "  " * depth
     tag, content = _short_form(value)
     if tag is None and isinstance(content, Mapping) and content:
@@ -68,9 +68,9 @@ def _item(value: Any, depth: int) -> Iterator[str]:
         yield f"{pad}- {first.lstrip()}"
         yield from rest
     elif tag is None and isinstance(content, list) and content:
-        yield f"{pad}-"
-        for item in content:
-            yield from _item(item, depth + 1)
+        first, *rest = (line for item in content for line in _item(item, depth + 1))
+        yield f"{pad}- {first.lstrip()}"
+        yield from rest
     else:
         yield from _entry(f"{pad}-", value, depth + 1)
 
