@@ -112,7 +112,7 @@ def admit(cidr: Any, target: Connectable, *, port: int, title: str, source: str)
 def reach_https(source: Connectable) -> ec2.SecurityGroupEgress:
     """Let *source* call services over HTTPS wherever the network has a route: AWS, and others over the internet."""
     return because(
-        "Registry, logs, secrets and the application's own calls go over HTTPS; their addresses change, so none is named.",
+        "Registry, logs, secrets and the application's own calls go over HTTPS, to addresses that change.",
         ec2.SecurityGroupEgress(
             f"{source.name}ToHttpsEgress",
             GroupId=source.security_group_id,

@@ -38,7 +38,8 @@ class WebServiceSettings(Settings):
     }
 
     egress: Literal["public", "nat", "nat-per-zone"] = "nat"
-    """How tasks reach the internet, which the application needs: from public subnets with addresses of their own, through one NAT gateway, or through one NAT gateway a zone."""
+    """How tasks reach the internet, which the application needs: from public subnets with addresses of their own, or
+    from private ones through one NAT gateway or one a zone."""
 
     task_cpu: int = 256
     """CPU units of a task (default of the parameter TaskCpu); 1024 are one vCPU."""
@@ -112,7 +113,8 @@ class WebServiceSettings(Settings):
         check_size(self.task_cpu, self.task_memory)
         if self.minimum_tasks > self.maximum_tasks:
             raise SettingsError(
-                f"minimum_tasks: {self.minimum_tasks} is more than maximum_tasks ({self.maximum_tasks}); lower it or raise that"
+                f"minimum_tasks: {self.minimum_tasks} is more than maximum_tasks ({self.maximum_tasks}); "
+                "lower the one or raise the other"
             )
         if self.domain_name and self.https != "domain":
             raise SettingsError(

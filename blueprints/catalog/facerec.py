@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from troposphere import Sub
@@ -74,7 +73,8 @@ class Settings(WebServiceSettings):
     task_egress: Literal["all", "https"] = "all"
     """What tasks may open connections to: everything, as the document has it, or HTTPS only."""
     documented_names: bool = True
-    """Name resources as the document does, with the environment; off lets CloudFormation name them, so that each can be replaced."""
+    """Name resources as the document does, with the environment; off lets CloudFormation name them, so that each can be
+    replaced."""
     deployment: Literal["rolling", "blue-green"] = "rolling"
     """Roll new tasks in with a circuit breaker, or let ECS move traffic between two target groups."""
     backup: bool = False
@@ -98,8 +98,8 @@ class Settings(WebServiceSettings):
         longest = self.documented("alb")
         if self.documented_names and len(longest) > LONGEST_NAME:
             raise SettingsError(
-                f"documented_names: {longest!r} is longer than the {LONGEST_NAME} characters that Elastic Load Balancing "
-                "takes; shorten project or environment, or turn documented_names off"
+                f"documented_names: {longest!r} is longer than the {LONGEST_NAME} characters that Elastic Load "
+                "Balancing takes; shorten project or environment, or turn documented_names off"
             )
         return self
 

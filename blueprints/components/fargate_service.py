@@ -134,7 +134,7 @@ class FargateService(Component):
         if in_parameter_store:
             statements += [grants.read_parameters(in_parameter_store), grants.decrypt_parameters()]
         return because(
-            "What ECS itself does to start a task: pull its image, read its secrets, open its log. Not the application.",
+            "What ECS itself does to start a task: pull its image, read its secrets, open its log.",
             iam.Role(
                 f"{self.name}ExecutionRole",
                 AssumeRolePolicyDocument=grants.trust("ecs-tasks"),

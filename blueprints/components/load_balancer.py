@@ -17,8 +17,8 @@ from blueprints.model.context import because
 
 HTTP = 80
 
-# TLS 1.2 and 1.3 with forward secrecy and hybrid post-quantum key exchange: the console's default since 2025. A listener
-# that names no policy gets the one of 2016, which still speaks TLS 1.0.
+# TLS 1.2 and 1.3 with forward secrecy and hybrid post-quantum key exchange: the console's default since 2025. A
+# listener that names no policy gets the one of 2016, which still speaks TLS 1.0.
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 

@@ -92,7 +92,7 @@ def hosted_zone_id(default: str | None) -> StackParameter:
         "HostedZoneId",
         group="Domain",
         label="Hosted zone",
-        description="Id of the public Route 53 hosted zone of the domain; it must be delegated, or validation waits for ever",
+        description="Id of the domain's public Route 53 hosted zone; it must be delegated, or validation never ends",
         type="AWS::Route53::HostedZone::Id",
         default=default,
     )

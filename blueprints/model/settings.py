@@ -83,7 +83,7 @@ class Settings(BaseModel):
     vpc_cidr: str = "10.0.0.0/16"
     """IPv4 range of the VPC, /16 to /20."""
     egress: Egress = "nat"
-    """How tasks reach the internet: from public subnets, through one NAT gateway, one NAT gateway a zone, or not at all."""
+    """How tasks reach the internet: from public subnets, through one NAT gateway or one a zone, or not at all."""
     existing_vpc: bool = False
     """Use a VPC that exists: its id and subnets become parameters and no network stack is rendered."""
     keep_data: bool = False

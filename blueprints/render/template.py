@@ -10,14 +10,42 @@ from blueprints.model.errors import TemplateError
 from blueprints.model.stack import Stack
 from blueprints.render import yaml
 
-SECTIONS: tuple[str, ...] = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings", "Conditions")
-SECTIONS += ("Transform", "Resources", "Outputs")
+SECTIONS = (
+    "AWSTemplateFormatVersion",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Rules",
+    "Mappings",
+    "Conditions",
+    "Transform",
+    "Resources",
+    "Outputs",
+)
 
 # What a resource is comes first, why it is there second, how it is set up last.
-ATTRIBUTES: tuple[str, ...] = ("Type", "Metadata", "Condition", "DependsOn", "CreationPolicy", "UpdatePolicy")
-ATTRIBUTES += ("DeletionPolicy", "UpdateReplacePolicy", "Properties")
-PARAMETER: tuple[str, ...] = ("Type", "Description", "Default", "AllowedValues", "AllowedPattern", "MinValue", "MaxValue")
-PARAMETER += ("MinLength", "MaxLength", "NoEcho", "ConstraintDescription")
+ATTRIBUTES = (
+    "Type",
+    "Metadata",
+    "Condition",
+    "DependsOn",
+    "CreationPolicy",
+    "UpdatePolicy",
+    "DeletionPolicy",
+    "UpdateReplacePolicy",
+    "Properties",
+)
+
+PARAMETER = (
+    "Type",
+    "Description",
+    "Default",
+    "AllowedValues",
+    "AllowedPattern",
+    "MinValue",
+    "MaxValue",
+    "ConstraintDescription",
+)
 
 
 def to_json(stack: Stack) -> str:
