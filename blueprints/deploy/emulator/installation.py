@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blueprints.deploy.emulator import guards, internals, listeners, repairs, schemas
+from blueprints.deploy.emulator import guards, internals, repairs, schemas, views
 from blueprints.deploy.emulator.handlers import EXTENSIONS, REPAIRED
 from blueprints.deploy.emulator.resources import Handler, Made, Reality, Wanted
 from blueprints.deploy.emulator.stand_in import StandIn
@@ -27,7 +27,7 @@ def install() -> dict[str, Reality]:
     _run_on_worker_threads({*EXTENSIONS, *REPAIRED})
     _learn_replacements()
     guards.install()
-    listeners.install()
+    views.install()
     repairs.install()
     return realities
 

@@ -16,13 +16,12 @@ from ministack.services import (  # type: ignore[import-untyped]
     cloudformation,
     cloudwatch,
     ec2,
-    ecr,
     secretsmanager,
 )
 from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks  # type: ignore[import-untyped]
 from ministack.services.cloudformation import handlers as actions  # type: ignore[import-untyped]
 
-__all__ = ["actions", "alb", "app", "changesets", "ec2", "ecr", "engine", "helpers", "provisioners", "stacks"]
+__all__ = ["actions", "alb", "app", "changesets", "engine", "helpers", "provisioners", "stacks"]
 
 # The type's create, update and delete functions, by resource type.
 RESOURCE_HANDLERS: MutableMapping[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS
@@ -39,6 +38,9 @@ MODELS: MutableMapping[str, dict[str, str]] = cloudcontrol._resources
 ALARMS: MutableMapping[str, dict[str, Any]] = cloudwatch._alarms
 SECRETS: MutableMapping[str, dict[str, Any]] = secretsmanager._secrets
 LOAD_BALANCERS: MutableMapping[str, dict[str, Any]] = alb._lbs
+EC2_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], bytes]]] = ec2._ACTION_MAP
+ADDRESSES: MutableMapping[str, dict[str, Any]] = ec2._addresses
+NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways
 NETWORK_ACLS: MutableMapping[str, dict[str, Any]] = ec2._network_acls
 SUBNETS: MutableMapping[str, dict[str, Any]] = ec2._subnets
 NAME_SEED: contextvars.ContextVar[str] = provisioners._NAME_SEED

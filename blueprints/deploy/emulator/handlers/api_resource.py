@@ -37,4 +37,5 @@ class ApiResource:
         return self.made(wanted, {**asked, **request}, call(self.service, self.update_call, request))
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        call(self.service, self.delete_call, self.key(physical_id, properties))
+        key = parameters(self.service, self.delete_call, self.key(physical_id, properties))
+        call(self.service, self.delete_call, key)
