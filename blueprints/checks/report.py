@@ -15,8 +15,8 @@ from blueprints.checks.findings import Engine, Finding, Findings
 
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/cos02/schemas/sarif-schema-2.1.0.json"
 _WORDS = {"error": "error", "warning": "warning", "informational": "note"}
-_ENGINES: dict[Engine, str] = {
-    "blueprints": "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/Welcome.html",
+_ENGINES: dict[Engine, str | None] = {
+    "blueprints": None,
     "cfn-lint": "https://github.com/aws-cloudformation/cfn-lint",
     "cloudformation-validate": "https://github.com/aws-cloudformation/cloudformation-validate",
 }
@@ -113,8 +113,9 @@ def _shown(path: Path) -> str:
 def _sarif_run(engine: Engine, findings: Sequence[Finding]) -> dict[str, Any]:
     described = {finding.rule: finding.source_url for finding in findings}
     rules = [{"id": rule, **({"helpUri": url} if url else {})} for rule, url in sorted(described.items())]
+    driver = {"name": engine, **({"informationUri": page} if (page := _ENGINES[engine]) else {}), "rules": rules}
     return {
-        "tool": {"driver": {"name": engine, "informationUri": _ENGINES[engine], "rules": rules}},
+        "tool": {"driver": driver},
         "originalUriBaseIds": {"ROOT": {"description": {"text": "The folder in which the linter was run."}}},
         "results": [_sarif_result(finding, sorted(described).index(finding.rule)) for finding in findings],
     }
