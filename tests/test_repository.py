@@ -18,7 +18,8 @@ from blueprints import catalog
 
 # Put together here, so that this file does not find itself.
 MACHINE_PATHS = tuple("/" + word for word in ("work/", "home/", "root/", "Users/", "tmp/w/", "opt/wheels", "opt/pypi"))
-ACCOUNT_ID = re.compile(r"(?<![\d.])(?!123456789012|111122223333|000000000000|012345678901)\d{12}(?![\d.])")
+# Account ids of AWS's own examples, and those of one repeated digit, belong to nobody.
+ACCOUNT_ID = re.compile(r"(?<![\d.])(?!123456789012|111122223333|012345678901|(\d)\1{11})\d{12}(?![\d.])")
 SECRETS = re.compile(r"AKIA[0-9A-Z]{16}|BEGIN (RSA |EC |OPENSSH )?PRIVATE KEY|ghp_[A-Za-z0-9]{36}")
 
 
@@ -207,16 +208,15 @@ def first_line(path: Path) -> str:
         return file.readline().rstrip("\n")
 
 
-def test_functions_stay_short(root: Path) -> None:
-    """35 lines: past that a word is missing."""
+def test_functions_fit_on_a_screen(root: Path) -> None:
+    """60 lines with its signature; a blueprint, which is read from top to bottom like the architecture, 80."""
     long = []
     for path in sorted((root / "blueprints").rglob("*.py")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        starts = [number for number, line in enumerate(lines) if re.match(r" *(async )?def ", line)]
-        for start in starts:
-            body = inspect.getblock([line + "\n" for line in lines[start:]])
-            if len(body) > 60:
-                long.append(f"{path.relative_to(root)}:{start + 1} has {len(body)} lines")
+        limit = 80 if path.parent.name == "catalog" else 60
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        for start, line in enumerate(lines):
+            if re.match(r" *(async )?def ", line) and (length := len(inspect.getblock(lines[start:]))) > limit:
+                long.append(f"{path.relative_to(root)}:{start + 1} has {length} lines")
 
     assert long == []
 
