@@ -98,13 +98,16 @@ def test_layers_import_only_those_below_them(root: Path) -> None:
     assert finished.returncode == 0, finished.stdout
 
 
+def commands(root: Path) -> list[str]:
+    """Return the Makefile's commands, in its order."""
+    return re.findall(r"^\.PHONY: (\S+)$", (root / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
 def test_make_help_lists_every_command(root: Path) -> None:
-    makefile = (root / "Makefile").read_text(encoding="utf-8")
-    phony = re.findall(r"^\.PHONY: (\S+)$", makefile, flags=re.MULTILINE)
     listed = re.findall(r"^  make (\S+) +\S", run("make", "help", cwd=root).stdout, flags=re.MULTILINE)
 
-    assert listed == phony
-    assert len(phony) > 10
+    assert listed == commands(root)
+    assert len(listed) > 10
 
 
 @pytest.mark.parametrize("target", ["deploy", "deploy-local", "delete"])
@@ -152,7 +155,6 @@ def test_the_documents_link_only_to_files_that_are_there(root: Path) -> None:
 
 
 def test_documents_name_only_make_commands_that_exist(root: Path) -> None:
-    phony = set(re.findall(r"^\.PHONY: (\S+)$", (root / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     named = {
         command
         for document in root.glob("*.md")
@@ -161,7 +163,14 @@ def test_documents_name_only_make_commands_that_exist(root: Path) -> None:
         )
     }
 
-    assert named - phony == set()
+    assert named - set(commands(root)) == set()
+
+
+def test_hooks_before_a_commit_are_make_commands(root: Path) -> None:
+    config = yaml.safe_load((root / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    entries = {hook["entry"] for repository in config["repos"] for hook in repository["hooks"]}
+
+    assert entries <= {f"make {command}" for command in commands(root)}
 
 
 def test_github_accepts_the_workflows(root: Path) -> None:

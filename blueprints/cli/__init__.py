@@ -20,7 +20,14 @@ from blueprints.model.errors import BlueprintsError
 __all__ = ["blueprints", "main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class InOrder(click.Group):
+    """Commands in the order in which they are used, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="blueprints")
 def blueprints() -> None:
     """Container architectures on AWS as plain CloudFormation that you own.

@@ -21,7 +21,7 @@ def list_() -> None:
     table(["Architecture", "What it is"], [[name, _description(name)] for name in catalog.names()])
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of the settings.")
 @click.argument("architecture", type=ARCHITECTURE)
 @click.option("--example", is_flag=True, help="A YAML file to start from instead: every setting, commented out.")
 def settings(architecture: str, *, example: bool) -> None:

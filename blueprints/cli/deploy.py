@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 only_option = click.option("--only", multiple=True, metavar="STACK", help="Only this stack, by its short name.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 endpoint_option = click.option("--endpoint-url", metavar="URL", help="Endpoint for every service, such as an emulator.")
-profile_option = click.option("--profile", help="Profile of the AWS CLI.")
+profile_option = click.option("--profile", metavar="NAME", help="Profile of the AWS CLI.")
 
 
-@click.command()
+@click.command(short_help="Deploy stacks through the AWS CLI.")
 @click.argument("architecture")
 @click.argument("environment")
 @rendered.output_option
@@ -37,7 +37,7 @@ profile_option = click.option("--profile", help="Profile of the AWS CLI.")
 @only_option
 @yes_option
 @click.option("--allow-replace", multiple=True, metavar="ID", help="Logical id that may be replaced and lose its data.")
-@click.option("--bucket", help="S3 bucket for templates over 51,200 bytes.")
+@click.option("--bucket", metavar="NAME", help="S3 bucket for templates over 51,200 bytes.")
 @click.option("--replace-failed", is_flag=True, help="Delete a stack whose creation failed, and create it anew.")
 @endpoint_option
 @profile_option
@@ -92,7 +92,7 @@ def deploy(  # noqa: PLR0913 - the options of the command
         raise SystemExit(1)
 
 
-@click.command()
+@click.command(short_help="Delete the stacks of an environment.")
 @click.argument("architecture")
 @click.argument("environment")
 @rendered.output_option

@@ -9,12 +9,18 @@ import click
 FORMATS = ("text", "json", "sarif", "junit")
 
 
-@click.command()
+@click.command(short_help="Check templates.")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Form of the report."
 )
-@click.option("--region", "regions", multiple=True, help="Region to lint for; default: those that the manifests name.")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="REGION",
+    help="Region to lint for; default: those that the manifests name.",
+)
 def lint(paths: tuple[Path, ...], form: str, regions: tuple[str, ...]) -> None:
     """Check templates with cfn-lint, cloudformation-validate and our own rules.
 

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from blueprints.model.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Write templates and manifests.")
 @click.argument("architecture", type=ARCHITECTURE, required=False)
 @click.argument("environments", nargs=-1, metavar="[ENVIRONMENT]...")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default="output", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder to write to.",
+)
 @click.option("--settings", "file", type=click.Path(path_type=Path), help="YAML file with values for each environment.")
 @click.option("--set", "overrides", type=ASSIGNMENT, multiple=True, help="One setting, over those of the file.")
 def render(
