@@ -115,5 +115,7 @@ def _parameters(values: dict[str, str]) -> list[str]:
 
 
 @pytest.fixture
-def local(emulator: Emulator, forked_cli: Path, tmp_path: Path) -> LocalAccount:
-    return LocalAccount(emulator, forked_cli, tmp_path)
+def local(emulator_server: Emulator, forked_cli: Path, tmp_path: Path) -> LocalAccount:
+    """An empty account."""
+    emulator_server.reset()
+    return LocalAccount(emulator_server, forked_cli, tmp_path)

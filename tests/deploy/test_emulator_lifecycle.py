@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from tests.deploy.emulator_fixtures import CALL_SECONDS, LocalAccount, emulator, emulator_server, forked_cli, local
-
-__all__ = ["emulator", "emulator_server", "forked_cli", "local"]
+from tests.deploy.emulator_fixtures import CALL_SECONDS, LocalAccount
 
 ROLE = """
   Role:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.deploy.emulator_fixtures import LocalAccount, emulator, emulator_server, forked_cli, local
-
-__all__ = ["emulator", "emulator_server", "forked_cli", "local"]
+from tests.deploy.emulator_fixtures import LocalAccount
 
 NETWORK = """
 Resources:
@@ -71,7 +69,7 @@ SERVICE = """
         Secrets: [{Name: KEY, ValueFrom: !Ref Key}]
         HealthCheck: {Command: [CMD, /check], Interval: 10}
         LinuxParameters: {InitProcessEnabled: true, Capabilities: {Drop: [ALL]}}
-        MountPoints: [{ContainerPath: /tmp, SourceVolume: scratch, ReadOnly: false}]
+        MountPoints: [{ContainerPath: /scratch, SourceVolume: scratch, ReadOnly: false}]
         Ulimits: [{Name: nofile, SoftLimit: 1, HardLimit: 2}]
         LogConfiguration: {LogDriver: awslogs, Options: {awslogs-group: app}}
       - Name: side
@@ -229,7 +227,7 @@ def test_a_task_definition_reads_back_whole(local: LocalAccount) -> None:
     assert app["secrets"] == [{"name": "KEY", "valueFrom": local.outputs("app")["Key"]}]
     assert app["healthCheck"]["command"] == ["CMD", "/check"]
     assert app["linuxParameters"] == {"capabilities": {"drop": ["ALL"]}, "initProcessEnabled": True}
-    assert app["mountPoints"] == [{"sourceVolume": "scratch", "containerPath": "/tmp", "readOnly": False}]
+    assert app["mountPoints"] == [{"sourceVolume": "scratch", "containerPath": "/scratch", "readOnly": False}]
     assert app["logConfiguration"]["options"] == {"awslogs-group": "app"}
     assert side["dependsOn"] == [{"containerName": "app", "condition": "HEALTHY"}]
     assert task["runtimePlatform"]["cpuArchitecture"] == "ARM64"

@@ -1,6 +1,6 @@
 """Serves the extended MiniStack on a loopback port until the parent closes our standard input.
 
-    python -m blueprints.deploy.emulator --port 45661
+python -m blueprints.deploy.emulator --port 45661
 """
 
 import argparse

@@ -33,7 +33,7 @@ def _guarded_provision(original: _Provision) -> _Provision:
 
 
 def _guarded_update(original: _Update) -> _Update:
-    def update(  # noqa: PLR0913 - MiniStack's own signature
+    def update(  # noqa: PLR0913, PLR0917 - MiniStack's own signature
         resource_type: str,
         physical_id: str,
         old_props: dict[str, Any],

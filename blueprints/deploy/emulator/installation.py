@@ -68,7 +68,7 @@ def _entry(resource_type: str, handler: Handler) -> dict[str, Any]:
 
 
 def _run_on_worker_threads(types: set[str]) -> None:
-    """Ours call other services, which answer on the server's loop; a handler that blocks the loop would wait for ever."""
+    """Ours call services, which answer on the server's loop: a handler that blocks the loop would wait for ever."""
     original = internals.stacks._runs_on_worker_thread
     internals.replace_everywhere("_runs_on_worker_thread", lambda name: name in types or original(name))
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
-from ministack import app  # type: ignore[import-untyped]
-from ministack.core import responses  # type: ignore[import-untyped]
-from ministack.services import (  # type: ignore[import-untyped]
+from ministack import app
+from ministack.core import responses
+from ministack.services import (
     alb,
     cloudcontrol,
     cloudformation,
@@ -18,8 +18,8 @@ from ministack.services import (  # type: ignore[import-untyped]
     ec2,
     secretsmanager,
 )
-from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks  # type: ignore[import-untyped]
-from ministack.services.cloudformation import handlers as actions  # type: ignore[import-untyped]
+from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
+from ministack.services.cloudformation import handlers as actions
 
 __all__ = ["actions", "alb", "app", "changesets", "engine", "helpers", "provisioners", "stacks"]
 

@@ -48,7 +48,7 @@ def _settled(original: Callable[..., Awaitable[_Answer]]) -> Callable[..., Await
             loop = asyncio.get_running_loop()
             end = loop.time() + _LONGEST_WAIT
             await asyncio.sleep(0)
-            while _in_progress() and loop.time() < end:
+            while _in_progress() and loop.time() < end:  # noqa: ASYNC110 - MiniStack sets states and no events
                 await asyncio.sleep(0.005)
         return answer
 
@@ -98,8 +98,8 @@ def _template_problems(template: Mapping[str, Any]) -> Iterator[str]:
         }
         unknown = sorted(name for name in references if name not in names and not _PSEUDO.match(name))
         if unknown:
-            found = ", ".join(unknown)
-            yield f"Template format error: Unresolved resource dependencies [{found}] in the Resources block of the template"
+            found = f"Unresolved resource dependencies [{', '.join(unknown)}]"
+            yield f"Template format error: {found} in the Resources block of the template"
     if any(_STACK_OUTPUT in json.dumps(each) for each in _values_of("Fn::Sub", template)):
         yield f"Template error: {_STACK_OUTPUT} cannot be used inside Fn::Sub; use Fn::Join"
     for name, output in (template.get("Outputs") or {}).items():
@@ -161,7 +161,6 @@ def _stack_output(wanted: Mapping[str, Any]) -> str:
     values = {each["OutputKey"]: str(each["OutputValue"]) for each in stack.get("Outputs", [])}
     if output not in values:
         known = ", ".join(sorted(values)) or "none"
-        raise RefusedError(
-            f"{_STACK_OUTPUT}: stack '{stack_name}' in {region} has no output '{output}' (it has: {known})"
-        )
+        reason = f"stack '{stack_name}' in {region} has no output '{output}' (it has: {known})"
+        raise RefusedError(f"{_STACK_OUTPUT}: {reason}")
     return values[output]

@@ -23,7 +23,7 @@ class Checked:
 
 def check(schema: ResourceSchema, properties: Mapping[str, Any]) -> Checked:
     """The properties with the schema's types, and what AWS would refuse about them."""
-    return _visit(schema, schema.document | {"type": "object"}, dict(properties), "#")
+    return _visit(schema, {**schema.document, "type": "object"}, dict(properties), "#")
 
 
 def _visit(schema: ResourceSchema, node: Mapping[str, Any], value: Any, path: str) -> Checked:

@@ -1,4 +1,4 @@
-"""Which handler serves which resource type: ours over MiniStack's state, and MiniStack's own with a repair around it."""
+"""Which handler serves which type: ours over MiniStack's state, and MiniStack's own with a repair around it."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,5 +1,7 @@
 """Elastic addresses, NAT gateways, flow logs and network ACLs over MiniStack's EC2."""
 
+# ruff: noqa: ARG002 - a handler takes what the protocol hands it
+
 from blueprints.deploy.emulator import internals
 from blueprints.deploy.emulator.api import call, parameters
 from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
@@ -7,7 +9,9 @@ from blueprints.deploy.emulator.resources import Made, Properties, RefusedError,
 
 class Address:
     def create(self, wanted: Wanted) -> Made:
-        made = call("ec2", "AllocateAddress", parameters("ec2", "AllocateAddress", {"Domain": wanted.get("Domain", "vpc")}))
+        made = call(
+            "ec2", "AllocateAddress", parameters("ec2", "AllocateAddress", {"Domain": wanted.get("Domain", "vpc")})
+        )
         internals.tag_ec2(made["AllocationId"], wanted.properties)
         attributes = {"AllocationId": made["AllocationId"], "PublicIp": made["PublicIp"]}
         return Made(made["PublicIp"], attributes)
@@ -95,7 +99,11 @@ class NetworkAclEntry:
 
 def _entry(properties: Properties) -> dict[str, object]:
     # The template says Icmp where the API says IcmpTypeCode, and gives the protocol as a number.
-    renamed = {**properties, "Protocol": str(properties.get("Protocol", "-1")), "Egress": properties.get("Egress", False)}
+    renamed = {
+        **properties,
+        "Protocol": str(properties.get("Protocol", "-1")),
+        "Egress": properties.get("Egress", False),
+    }
     if "Icmp" in properties:
         renamed["IcmpTypeCode"] = properties["Icmp"]
     return parameters("ec2", "CreateNetworkAclEntry", renamed)
@@ -104,7 +112,7 @@ def _entry(properties: Properties) -> dict[str, object]:
 class SubnetNetworkAclAssociation:
     """A subnet is in exactly one ACL, so an association can only be moved.
 
-    MiniStack's call for that loses the subnet, and its default ACL lists none; so this one writes the association itself.
+    MiniStack's call for that loses the subnet, and its default ACL lists none; so the association is written directly.
     """
 
     def create(self, wanted: Wanted) -> Made:

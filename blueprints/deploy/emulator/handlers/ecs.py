@@ -1,8 +1,10 @@
 """Task definitions, services and capacity providers over MiniStack's ECS.
 
-MiniStack's own handlers keep the template's spelling deep inside a container definition (`Secrets`, `HealthCheck`), which
-the CLI then cannot read, and drop half of a service's properties; its API loses neither.
+MiniStack's own handlers keep the template's spelling deep inside a container definition (`Secrets`, `HealthCheck`),
+which the CLI then cannot read, and drop half of a service's properties; its API loses neither.
 """
+
+# ruff: noqa: ARG002 - a handler takes what the protocol hands it
 
 from blueprints.deploy.emulator import internals
 from blueprints.deploy.emulator.api import call, parameters
@@ -52,7 +54,11 @@ class Service:
 class CapacityProvider:
     def create(self, wanted: Wanted) -> Made:
         name = wanted.get("Name") or internals.physical_name(wanted.stack_name, wanted.logical_id)
-        call("ecs", "CreateCapacityProvider", parameters("ecs", "CreateCapacityProvider", {**wanted.properties, "Name": name}))
+        call(
+            "ecs",
+            "CreateCapacityProvider",
+            parameters("ecs", "CreateCapacityProvider", {**wanted.properties, "Name": name}),
+        )
         return Made(name)
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
@@ -74,8 +80,9 @@ class ClusterCapacityProviderAssociations:
         return self.create(wanted)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        empty = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
-        call("ecs", "PutClusterCapacityProviders", {"cluster": physical_id, **empty})
+        none: list[str] = []
+        asked = {"cluster": physical_id, "capacityProviders": none, "defaultCapacityProviderStrategy": none}
+        call("ecs", "PutClusterCapacityProviders", asked)
 
 
 def _retag(arn: str, before: Properties, wanted: Wanted) -> None:

@@ -111,7 +111,13 @@ class Bucket:
     """MiniStack's handler drops encryption, lifecycle, access logging, ownership and tags; its S3 keeps them."""
 
     # Property, operation, and the properties as that operation takes them.
-    _CONFIGURATIONS = ("BucketEncryption", "LifecycleConfiguration", "LoggingConfiguration", "OwnershipControls", "Tags")
+    _CONFIGURATIONS = (
+        "BucketEncryption",
+        "LifecycleConfiguration",
+        "LoggingConfiguration",
+        "OwnershipControls",
+        "Tags",
+    )
 
     def __init__(self, native: Handler) -> None:
         self._native = native
@@ -186,7 +192,8 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
         asked["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
     if "Transitions" in rule:
         asked["Transitions"] = [
-            {"StorageClass": each["StorageClass"], "Days": each.get("TransitionInDays", 0)} for each in rule["Transitions"]
+            {"StorageClass": each["StorageClass"], "Days": each.get("TransitionInDays", 0)}
+            for each in rule["Transitions"]
         ]
     return asked
 

@@ -1,5 +1,7 @@
 """The types whose service MiniStack has but whose template type it does not know, one call each."""
 
+# ruff: noqa: ARG002 - a handler takes what the protocol hands it
+
 import json
 from typing import Any
 
@@ -190,7 +192,9 @@ class RecordSetGroup:
 
     def create(self, wanted: Wanted) -> Made:
         for record in self._records(wanted.properties):
-            internals.RESOURCE_HANDLERS["AWS::Route53::RecordSet"]["create"](wanted.logical_id, record, wanted.stack_name)
+            internals.RESOURCE_HANDLERS["AWS::Route53::RecordSet"]["create"](
+                wanted.logical_id, record, wanted.stack_name
+            )
         name = internals.physical_name(wanted.stack_name, wanted.logical_id)
         return Made(name, {"Id": name})
 
