@@ -27,6 +27,7 @@ _ALWAYS = {
 _UNLESS_SET = {
     "AWS_RETRY_MODE": "standard",
     "AWS_MAX_ATTEMPTS": "4",
+    "PYTHONUTF8": "1",  # CLI v1 prints in the encoding of the locale
 }
 
 

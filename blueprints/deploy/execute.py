@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from blueprints.deploy import change_sets, preflight
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.parameters import check_given, check_names, check_values
-from blueprints.deploy.plan import StackPlan, plan_stack, refuse_data_loss
+from blueprints.deploy.plan import StackPlan, plan_from, refuse_data_loss
 from blueprints.deploy.protection import lift_policy, protect, set_policy
 from blueprints.deploy.selection import select
 from blueprints.deploy.stacks import FAILED_TO_CREATE, StackState, describe, newest_events
@@ -109,7 +109,7 @@ class _Run:
         if state is not None and state.status in FAILED_TO_CREATE:
             self._delete_failed(cli, entry, state)
             state = None
-        plan = plan_stack(cli, entry, self.manifest, self.parameters, state=state, bucket=self.bucket, clock=self.clock)
+        plan = plan_from(cli, entry, self.manifest, self.parameters, state, bucket=self.bucket, clock=self.clock)
         if plan.is_empty:
             self.report.nothing_to_do(entry)
             return self._settled(cli, entry, "unchanged")

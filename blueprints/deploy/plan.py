@@ -88,19 +88,31 @@ def holds_data(entry: StackEntry, logical_id: str, resource_type: str) -> bool:
     return logical_id in entry.retained or resource_type in _DATA_TYPES or resource_type.startswith("AWS::RDS::")
 
 
-def plan_stack(  # noqa: PLR0913 - the four that make a plan, and three that have a default
+def plan_stack(  # noqa: PLR0913 - the four that make a plan, and two that have a default
     cli: AwsCli,
     entry: StackEntry,
     manifest: Manifest,
     parameters: Mapping[str, str],
     *,
-    state: StackState | None = None,
     bucket: str | None = None,
     clock: Clock | None = None,
 ) -> StackPlan:
-    """Make a change set and read it. ``state`` saves a call when the stack has just been looked at."""
-    clock = clock or Clock()
-    state = state or describe(cli, entry.stack_name)
+    """Make a change set for the stack as it is now, and read it."""
+    state = describe(cli, entry.stack_name)
+    return plan_from(cli, entry, manifest, parameters, state, bucket=bucket, clock=clock or Clock())
+
+
+def plan_from(  # noqa: PLR0913 - plan_stack, for who has just looked at the stack
+    cli: AwsCli,
+    entry: StackEntry,
+    manifest: Manifest,
+    parameters: Mapping[str, str],
+    state: StackState | None,
+    *,
+    bucket: str | None,
+    clock: Clock,
+) -> StackPlan:
+    """Make a change set for the stack in this state, and read it."""
     change_set = ChangeSet.new(entry.stack_name, state)
     request = {
         **template_argument(cli, entry, manifest.folder, bucket),

@@ -136,12 +136,12 @@ _HINTS = (
 def _hints(cli: AwsCli, cause: Cause | None, reason: str) -> list[str]:
     cluster, service = _ecs_names(cause)
     ecs = ("--cluster", cluster)
-    tasks = cli.command("ecs", "list-tasks", *ecs, "--desired-status STOPPED --query taskArns[] --output text")
+    tasks = cli.command("ecs", "list-tasks", *ecs, "--desired-status STOPPED --query 'taskArns[]' --output text")
     facts = {
         "service": cli.command(
-            "ecs", "describe-services", *ecs, "--services", service, "--query services[].events[:9]"
+            "ecs", "describe-services", *ecs, "--services", service, "--query 'services[].events[:9]'"
         ),
-        "stopped": cli.command("ecs", "describe-tasks", *ecs, f"--tasks $({tasks})", "--query tasks[].stoppedReason"),
+        "stopped": cli.command("ecs", "describe-tasks", *ecs, f"--tasks $({tasks})", "--query 'tasks[].stoppedReason'"),
         "logs": cli.command("logs", "tail", "LOG_GROUP", "--since", "30m"),
         "logical_id": cause.event.logical_id if cause else "",
     }

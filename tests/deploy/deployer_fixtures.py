@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,18 +23,19 @@ from blueprints.deploy.progress import PlainReporter
 from blueprints.deploy.waiting import Clock
 from blueprints.render.manifest import Manifest
 from tests.deploy.proxy import FaultProxy
-from tests.deploy.warm_cli import warm_cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from blueprints.deploy.local import Emulator
 
 REGION = "us-east-1"
 NO_WAIT = Clock(sleep=lambda _: None, interval=0)
 
 
 @pytest.fixture(scope="session")
-def session_proxy(emulator: Any) -> Iterator[FaultProxy]:
-    with FaultProxy(emulator.endpoint_url) as proxy:
+def session_proxy(emulator_server: Emulator) -> Iterator[FaultProxy]:
+    with FaultProxy(emulator_server.endpoint_url) as proxy:
         yield proxy
 
 
@@ -84,19 +84,12 @@ class Account:
         return [item["ChangeSetName"] for item in summaries if item["ExecutionStatus"] == "AVAILABLE"]
 
 
-@pytest.fixture(scope="session")
-def quick_cli() -> Iterator[Path]:
-    # A socket's path has at most 108 characters, and pytest's folders are deep.
-    with tempfile.TemporaryDirectory(prefix="aws-") as folder, warm_cli(Path(folder)) as path:
-        yield path
-
-
 @pytest.fixture
-def account(emulator: Any, proxy: FaultProxy, quick_cli: Path, tmp_path: Path) -> Account:
+def account(emulator: Emulator, proxy: FaultProxy, forked_cli: Path, tmp_path: Path) -> Account:
     home = tmp_path / "home"
     home.mkdir()
     environment = {
-        "PATH": str(quick_cli),
+        "PATH": str(forked_cli),
         "HOME": str(home),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

@@ -13,7 +13,7 @@ from tests.deploy.proxy import Answer, Rewrite
 KEPT = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Retain", "Properties": {}}
 
 
-def remove(project, answer=lambda plan: True, **options):
+def remove(project, answer=lambda _: True, **options):
     return delete(
         project.account.cli,
         project.manifest(),
@@ -55,7 +55,7 @@ def test_stacks_go_in_reverse_and_what_is_retained_stays(project):
 
 def test_no_leaves_everything(project):
     stack = add(project, "app", template({"Jobs": queue()}))
-    result = remove(project, answer=lambda plan: False)
+    result = remove(project, answer=lambda _: False)
     assert (result.deleted, result.declined) == ((), True)
     assert project.account.status(stack) == "CREATE_COMPLETE"
 
@@ -125,14 +125,14 @@ def test_a_delete_that_was_interrupted_is_waited_for(project, proxy):
     add(project, "app", template({"Jobs": queue()}))
 
     class Impatient(PlainReporter):
-        def event(self, event):
+        def event(self, event):  # noqa: ARG002
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         delete(
             project.account.cli,
             project.manifest(),
-            confirm=lambda plan: True,
+            confirm=lambda _: True,
             report=Impatient(project.told),
             clock=NO_WAIT,
         )

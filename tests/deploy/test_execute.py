@@ -80,7 +80,7 @@ def test_a_failed_update_goes_back_and_the_corrected_one_continues(project):
 def test_no_to_a_new_stack_leaves_no_stack_and_stops(project):
     stack = project.add("app", template({"Jobs": queue()}))
     project.add("last", template({"Jobs": queue()}))
-    result = project.deploy(answer=lambda plan: False)
+    result = project.deploy(answer=lambda _: False)
     assert result.declined is not None
     assert (result.stacks, result.declined.name) == ((), "app")
     assert project.account.stack(stack) is None
@@ -90,7 +90,7 @@ def test_no_to_a_new_stack_leaves_no_stack_and_stops(project):
 def test_no_to_an_update_leaves_the_stack_as_it_was(project):
     stack = project.add("app", template({"Jobs": queue(), "More": queue()}))
     project.exists("app", template({"Jobs": queue()}))
-    project.deploy(answer=lambda plan: False)
+    project.deploy(answer=lambda _: False)
     assert project.account.status(stack) == "CREATE_COMPLETE"
     assert project.account.change_sets(stack) == []
 
@@ -120,7 +120,7 @@ def test_a_stack_that_somebody_created_meanwhile_is_not_deleted(project):
 
 def test_ctrl_c_while_it_runs_lets_it_finish_and_a_second_run_continues(project):
     class Impatient(PlainReporter):
-        def event(self, event):
+        def event(self, event):  # noqa: ARG002
             raise KeyboardInterrupt
 
     stack = project.add("app", template({"Jobs": queue()}))
@@ -134,7 +134,7 @@ def test_ctrl_c_while_it_runs_lets_it_finish_and_a_second_run_continues(project)
 EMPTY = Answer(
     200,
     b"<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents/></DescribeStackEventsResult></DescribeStackEventsResponse>",
-)  # noqa: E501
+)
 
 
 def test_waiting_looks_again_and_survives_trouble_on_the_way(project, proxy):
@@ -213,7 +213,7 @@ def test_a_failed_stack_is_replaced_when_asked_to(project):
     project.exists("app", template({"Broken": BROKEN}))
     assert project.account.status(stack) == "ROLLBACK_COMPLETE"
     project.add("app", template({"Jobs": queue()}))
-    with pytest.raises(DeployError, match="is in ROLLBACK_COMPLETE(.|\n)*--replace-failed"):
+    with pytest.raises(DeployError, match=r"is in ROLLBACK_COMPLETE(.|\n)*--replace-failed"):
         project.deploy()
     assert project.deploy(replace_failed=True).stacks[0].outcome == "created"
     assert f"{stack} is in ROLLBACK_COMPLETE: deleting it" in project.told.getvalue()
@@ -254,7 +254,7 @@ def test_a_large_template_needs_a_bucket_and_goes_through_it(project):
 
 def test_a_template_too_large_for_any_bucket_is_refused(project):
     project.add("app", large(1_100_000))
-    with pytest.raises(DeployError, match="at most 1,048,576, also from a bucket: split the stack"):
+    with pytest.raises(DeployError, match=r"at most 1,048,576, also from a bucket: split the stack"):
         project.deploy(bucket="any")
 
 
