@@ -19,8 +19,8 @@ PORT = 5432
 ENGINE = "aurora-postgresql"
 ENGINE_VERSION = "16.15"
 
-# Aurora Serverless v2 counts capacity in halves of a unit of about 2 GiB; at 0 it pauses when nobody is connected
-# (Amazon Aurora User Guide, "Using Aurora Serverless v2").
+# Aurora Serverless v2 counts capacity in halves of a unit of about 2 GiB (Amazon Aurora User Guide).
+LEAST_ACU = 0.5
 MOST_ACU = 256
 MOST_BACKUP_DAYS = 35
 MOST_READERS = 15
@@ -71,7 +71,7 @@ class Postgres(Component):
         network: the instances stand in its private subnets.
         database: name of the database that is made with the cluster; *name* in lower case when not given.
         keep: refuse to be deleted, by anyone.
-        minimum_acu: capacity that is always there and paid for; 0 pauses an idle cluster, and waking takes seconds.
+        minimum_acu: capacity that is always there and paid for.
         maximum_acu: the most capacity an instance grows to.
         backup_days: how far back the cluster can be restored, 1 to 35 days.
         readers: further instances in other zones, which take over when the writer fails.
@@ -212,9 +212,9 @@ class Postgres(Component):
 
 
 def _check(name: str, minimum: float, maximum: float, backup_days: int, readers: int) -> None:
-    if not (0 <= minimum <= maximum and 1 <= maximum <= MOST_ACU and minimum % 0.5 == maximum % 0.5 == 0):
+    if not (LEAST_ACU <= minimum <= maximum and 1 <= maximum <= MOST_ACU and minimum % 0.5 == maximum % 0.5 == 0):
         raise SettingsError(
-            f"{name}: capacity is {minimum} to {maximum}; Aurora takes 0 to {MOST_ACU} in halves, the most at least 1"
+            f"{name}: capacity is {minimum} to {maximum}; Aurora takes {LEAST_ACU} to {MOST_ACU}, in halves"
         )
     if not 1 <= backup_days <= MOST_BACKUP_DAYS:
         raise SettingsError(f"{name}: backup_days is {backup_days}; Aurora keeps 1 to {MOST_BACKUP_DAYS} days")

@@ -127,9 +127,10 @@ def test_another_stack_reads_it_from_outputs(stack_of, postgres):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"minimum_acu": 4, "maximum_acu": 2}, "0 to 256 in halves"),
-        ({"minimum_acu": 0.7}, "0 to 256 in halves"),
-        ({"maximum_acu": 512}, "0 to 256 in halves"),
+        ({"minimum_acu": 4, "maximum_acu": 2}, "0.5 to 256, in halves"),
+        ({"minimum_acu": 0}, "0.5 to 256, in halves"),
+        ({"minimum_acu": 0.7}, "0.5 to 256, in halves"),
+        ({"maximum_acu": 512}, "0.5 to 256, in halves"),
         ({"backup_days": 0}, "1 to 35 days"),
         ({"readers": 16}, "0 to 15"),
         ({"database": "my-recipes"}, "a letter first"),
@@ -138,8 +139,3 @@ def test_another_stack_reads_it_from_outputs(stack_of, postgres):
 def test_what_aurora_does_not_take_is_refused(network, setting, message):
     with pytest.raises(SettingsError, match=message):
         Postgres("Recipes", network=network, keep=False, **setting)
-
-
-def test_an_idle_cluster_can_pause(stack_of, properties_of, network):
-    stack = stack_of(Postgres("Recipes", network=network, keep=False, minimum_acu=0))
-    assert properties_of(stack, "RecipesCluster")["ServerlessV2ScalingConfiguration"]["MinCapacity"] == 0
