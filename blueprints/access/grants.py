@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from awacs import cloudformation as cloudformation_actions
+from awacs import codebuild as codebuild_actions
+from awacs import codeconnections as codeconnections_actions
 from awacs import dynamodb as dynamodb_actions
 from awacs import ecr as ecr_actions
+from awacs import iam as iam_actions
 from awacs import kms as kms_actions
 from awacs import logs as logs_actions
 from awacs import s3 as s3_actions
@@ -22,7 +26,6 @@ from awacs.aws import (
     Allow,
     ArnLike,
     Condition,
-    Policy,
     PolicyDocument,
     Principal,
     Statement,
@@ -52,7 +55,7 @@ def allow(sid: str, *actions: Action, on: Sequence[Any], when: Condition | None 
 
     """
     names = [str(action.JSONrepr()) for action in actions]
-    too_broad = not names or not on or any("*" in name for name in names)
+    too_broad = not names or not on or any(wildcard in name for name in names for wildcard in "*?")
     if too_broad or ("*" in on and not UNSCOPED.issuperset(names)):
         raise TooBroadError(f"{sid}: name the actions and the resources, got {names} on {list(on)}")
     condition = {} if when is None else {"Condition": when}
@@ -66,7 +69,7 @@ def policy(name: str, *statements: Statement) -> iam.Policy:
 
 def document(*statements: Statement) -> PolicyDocument:
     """A policy document in the current policy language; without Version, IAM reads the rules of 2008."""
-    return Policy(Version="2012-10-17", Statement=list(statements))
+    return PolicyDocument(Version="2012-10-17", Statement=list(statements))
 
 
 def trust(*services: str, source_arn: Any | None = None) -> PolicyDocument:
@@ -219,4 +222,62 @@ def open_shell() -> Statement:
         ssmmessages_actions.OpenControlChannel,
         ssmmessages_actions.OpenDataChannel,
         on=["*"],
+    )
+
+
+# Delivery
+
+
+def use_connection(connection_arn: Any) -> Statement:
+    """Fetch source code through a connection to where it is kept."""
+    return allow("UseConnection", codeconnections_actions.UseConnection, on=[connection_arn])
+
+
+def run_builds(project_arn: Any) -> Statement:
+    """Start builds of one project and ask how they went."""
+    return allow("RunBuilds", codebuild_actions.BatchGetBuilds, codebuild_actions.StartBuild, on=[project_arn])
+
+
+def exchange_artifacts(bucket_arn: Any) -> Statement:
+    """Hand files from one step of a pipeline to the next; versions tell runs apart."""
+    return allow(
+        "ExchangeArtifacts",
+        s3_actions.GetBucketVersioning,
+        s3_actions.GetObject,
+        s3_actions.GetObjectVersion,
+        s3_actions.PutObject,
+        on=[bucket_arn, Sub("${Bucket}/*", Bucket=bucket_arn)],
+    )
+
+
+def read_artifacts(bucket_arn: Any) -> Statement:
+    """Read what another step of a pipeline left."""
+    return allow(
+        "ReadArtifacts",
+        s3_actions.GetObject,
+        s3_actions.GetObjectVersion,
+        on=[Sub("${Bucket}/*", Bucket=bucket_arn)],
+    )
+
+
+def deploy_by_change_set(stack_name: str) -> Statement:
+    """Make, read, execute and drop change sets of one stack; what they may change is its deployment role's affair."""
+    return allow(
+        "DeployByChangeSet",
+        cloudformation_actions.CreateChangeSet,
+        cloudformation_actions.DeleteChangeSet,
+        cloudformation_actions.DescribeChangeSet,
+        cloudformation_actions.DescribeStacks,
+        cloudformation_actions.ExecuteChangeSet,
+        on=[Sub(f"arn:${{AWS::Partition}}:cloudformation:${{AWS::Region}}:${{AWS::AccountId}}:stack/{stack_name}/*")],
+    )
+
+
+def hand_role_to(service: str, role_arn: Any) -> Statement:
+    """Pass one role to one service, and to no other that the role may trust."""
+    return allow(
+        "HandRoleOver",
+        iam_actions.PassRole,
+        on=[role_arn],
+        when=Condition([StringEquals("iam:PassedToService", f"{service}.amazonaws.com")]),
     )
