@@ -259,15 +259,10 @@ def protect(stack: Stack, settings: WebServiceSettings, balancer: LoadBalancer) 
         stack.add(acl)
 
 
-def watch(
-    stack: Stack,
-    settings: WebServiceSettings,
-    *,
-    service: FargateService,
-    balancer: LoadBalancer,
-    targets: Sequence[TargetGroup],
+def show(
+    stack: Stack, *, service: FargateService, balancer: LoadBalancer, targets: Sequence[TargetGroup]
 ) -> None:
-    """A dashboard, and alarms where they are asked for."""
+    """A dashboard, and the names under which a monitoring stack and people find the service's metrics."""
     metrics = ServiceMetrics(
         load_balancer=balancer.load_balancer.get_att("LoadBalancerFullName"),
         target_groups=[group.target_group.get_att("TargetGroupFullName") for group in targets],
@@ -275,7 +270,33 @@ def watch(
         service=service.service_name,
     )
     stack.add(Dashboard(service.name, metrics=metrics))
-    if settings.alarms:
-        topic = stack.add(AlertTopic("Alerts", email=settings.alert_email))
-        stack.add(ServiceAlarms(service.name, metrics=metrics, topic=topic.topic.ref()))
-        stack.output("AlertTopicArn", topic.topic.ref(), "Subscribe here to hear of alarms")
+    stack.output("ClusterName", metrics.cluster, "The ECS cluster")
+    stack.output("ServiceName", metrics.service, "The ECS service")
+    stack.output("LogGroupName", service.log_group.ref(), "Where the application's log is")
+    stack.output("LoadBalancerFullName", metrics.load_balancer, "The load balancer, as its metrics name it")
+    for number, group in enumerate(metrics.target_groups, start=1):
+        stack.output(f"TargetGroup{number}FullName", group, "A target group, as its metrics name it")
+
+
+def monitoring_stack(settings: WebServiceSettings, service: Stack, *, name: str) -> Stack | None:
+    """Alarms on the service and the topic that they are heard on, where they are asked for."""
+    if not settings.alarms:
+        return None
+    stack = Stack(
+        "monitoring",
+        settings,
+        description=f"Alarms of {settings.project} {settings.environment}",
+        arch="CloudWatch alarms on the load balancer and the service -> encrypted SNS topic -> people",
+        must=["Somebody has to subscribe to the topic, and to confirm it"],
+    )
+    groups = [output for output in service.outputs if output.startswith("TargetGroup")]
+    metrics = ServiceMetrics(
+        load_balancer=stack.from_stack(service, "LoadBalancerFullName"),
+        target_groups=[stack.from_stack(service, group) for group in groups],
+        cluster=stack.from_stack(service, "ClusterName"),
+        service=stack.from_stack(service, "ServiceName"),
+    )
+    topic = stack.add(AlertTopic("Alerts", email=settings.alert_email))
+    stack.add(ServiceAlarms(name, metrics=metrics, topic=topic.topic.ref()))
+    stack.output("AlertTopicArn", topic.topic.ref(), "Subscribe here to hear of alarms")
+    return stack

@@ -16,13 +16,14 @@ from blueprints.catalog._web_service import (
     FrontDoor,
     WebServiceSettings,
     ask_for_image,
+    monitoring_stack,
     network_stack,
     place,
     protect,
     registry_stack,
+    show,
     task_bounds,
     task_count,
-    watch,
 )
 from blueprints.components.autoscaling import Autoscaling, RequestsPerTarget
 from blueprints.components.bucket import AccessLogBucket
@@ -30,21 +31,23 @@ from blueprints.components.cache import Cache, CacheServer
 from blueprints.components.cluster import Cluster
 from blueprints.components.container import Container
 from blueprints.components.fargate_service import FargateService
+from blueprints.components.gate import Gate
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
-from blueprints.components.postgres import DatabaseServer, Postgres
+from blueprints.components.postgres import Database, Postgres
 from blueprints.components.repository import image_uri
 from blueprints.components.secret import Secret, SecretValue
-from blueprints.components.sign_in import SignIn
+from blueprints.components.sign_in import SignIn, scope_of
 from blueprints.components.table import Table
 from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.task_size import TaskSize
-from blueprints.model.context import because
+from blueprints.model import parameters
 from blueprints.model.errors import SettingsError
 from blueprints.model.stack import SecretSource, Stack
 
 REPOSITORY = "cooking-assistant"
 API_KEY = "ANTHROPIC_API_KEY"
+PEOPLE = "People"
 
 
 class Settings(WebServiceSettings):
@@ -92,8 +95,10 @@ def build(settings: Settings) -> list[Stack]:
     network = network_stack(settings)
     data = _data(settings, network)
     service = _service(settings, network, data)
+    monitoring = monitoring_stack(settings, service, name="Assistant")
     registry = registry_stack(settings, name="Assistant", repository=REPOSITORY)
-    return [stack for stack in (registry, network, data, service) if stack is not None and stack.resources]
+    stacks = (registry, network, data, service, monitoring)
+    return [stack for stack in stacks if stack is not None and stack.resources]
 
 
 def _data(settings: Settings, network: Stack | None) -> Stack:
@@ -111,9 +116,21 @@ def _data(settings: Settings, network: Stack | None) -> Stack:
         recipes = stack.add(Table("Recipes", keep=settings.keep_data))
         stack.output("RecipesTableName", recipes.table.ref(), "The table with recipes and preferences")
         stack.output("RecipesTableArn", recipes.table.get_att("Arn"), "The table's ARN")
+    if settings.sign_in != "none":
+        _publish_people(stack, settings)
     if settings.storage == "aurora" or settings.cache:
         _publish_databases(stack, settings, place(stack, network))
     return stack
+
+
+def _publish_people(stack: Stack, settings: Settings) -> None:
+    """People's accounts, which outlive the service that they sign in to."""
+    machines = settings.sign_in in {"machines", "people-and-machines"}
+    domain_name = stack.add(parameters.domain_name(settings.domain_name))
+    people = stack.add(SignIn(PEOPLE, domain=domain_name.ref(), keep=settings.keep_data, machine_clients=machines))
+    people.gate.publish(stack)
+    stack.output("UserPoolId", people.user_pool.ref(), "Add people here: aws cognito-idp admin-create-user")
+    stack.output("TokenDiscoveryUrl", people.discovery_url, "Names the endpoint that hands out tokens")
 
 
 def _publish_databases(stack: Stack, settings: Settings, network: Network) -> None:
@@ -143,14 +160,14 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
 
     check = HealthCheck(settings.health_check_path)
     targets = stack.add(TargetGroup("Assistant", network=network, port=settings.container_port, health_check=check))
-    sign_in = _sign_in(stack, settings, door)
+    gate = _gate(stack, settings, data)
     balancer = stack.add(
         LoadBalancer(
             "Public",
             network=network,
             targets=targets,
             certificate=door.certificate_arn,
-            before=_checks(settings, sign_in),
+            before=_checks(settings, gate),
             clients=settings.clients,
             access_logs=stack.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
             if settings.access_logs
@@ -180,10 +197,10 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     )
     databases = _connect_databases(stack, settings, data, assistant)
     assistant.wait_for(*stack.add([*connect(balancer, assistant), reach_https(assistant), *databases]))
-    if sign_in:
+    if gate:
         stack.add(reach_https(balancer))
-    if sign_in and settings.sign_in == "people-and-machines":
-        stack.add(_machines_rule(sign_in, balancer, targets))
+    if gate and settings.sign_in == "people-and-machines":
+        stack.add(gate.let_machines_in(listener=balancer.listener, forward=targets.forward_rule(order=2)))
     if bounds:
         requests = RequestsPerTarget(settings.target_requests, balancer, targets)
         scaling = Autoscaling(
@@ -197,7 +214,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
         )
         stack.add(scaling)
     protect(stack, settings, balancer)
-    watch(stack, settings, service=assistant, balancer=balancer, targets=[targets])
+    show(stack, service=assistant, balancer=balancer, targets=[targets])
     door.lead_to(balancer)
     return stack
 
@@ -209,9 +226,16 @@ def _container(stack: Stack, settings: Settings, data: Stack, image: Any) -> Con
     if settings.storage == "dynamodb":
         variables["RECIPES_TABLE"] = stack.from_stack(data, "RecipesTableName")
     if settings.storage == "aurora":
-        database = DatabaseServer.from_stack(stack, data, "Recipes")
-        variables |= database.variables
-        secrets |= database.secrets
+        database = Database.from_stack(stack, data, "Recipes")
+        variables |= {
+            "DATABASE_HOST": database.host,
+            "DATABASE_PORT": str(database.port),
+            "DATABASE_NAME": database.database,
+        }
+        secrets |= {
+            "DATABASE_USER": SecretValue(database.username_source, arn=database.secret_arn),
+            "DATABASE_PASSWORD": SecretValue(database.password_source, arn=database.secret_arn),
+        }
     if settings.cache:
         cache = CacheServer.from_stack(stack, data, "Answers")
         variables |= {"CACHE_HOST": cache.address, "CACHE_PORT": str(cache.port)}
@@ -249,45 +273,21 @@ def _connect_databases(stack: Stack, settings: Settings, data: Stack, assistant:
     """The ways from the tasks to storage and cache, where there are any."""
     rules: list[AWSObject] = []
     if settings.storage == "aurora":
-        rules += connect(assistant, DatabaseServer.from_stack(stack, data, "Recipes"))
+        rules += connect(assistant, Database.from_stack(stack, data, "Recipes"))
     if settings.cache:
         rules += connect(assistant, CacheServer.from_stack(stack, data, "Answers"))
     return rules
 
 
-def _sign_in(stack: Stack, settings: Settings, door: FrontDoor) -> SignIn | None:
-    """The user pool that the load balancer asks, where somebody has to show who they are."""
-    if settings.sign_in == "none" or door.domain_name is None:
+def _gate(stack: Stack, settings: Settings, data: Stack) -> Gate | None:
+    """What the load balancer asks, where somebody has to show who they are."""
+    if settings.sign_in == "none":
         return None
-    machines = settings.sign_in in {"machines", "people-and-machines"}
-    sign_in = SignIn("Public", domain=door.domain_name.ref(), keep=settings.keep_data, machine_clients=machines)
-    stack.output("UserPoolId", sign_in.user_pool.ref(), "Add people here: aws cognito-idp admin-create-user")
-    if machines:
-        stack.output("TokenDiscoveryUrl", sign_in.discovery_url, "Names the endpoint that hands out tokens to machines")
-    return stack.add(sign_in)
+    return Gate.from_stack(stack, data, PEOPLE, scope=scope_of(PEOPLE))
 
 
-def _checks(settings: Settings, sign_in: SignIn | None) -> list[elb.Action]:
+def _checks(settings: Settings, gate: Gate | None) -> list[elb.Action]:
     """What the listener asks of everybody before it forwards a request."""
-    if sign_in is None:
+    if gate is None:
         return []
-    return [sign_in.verify_machines() if settings.sign_in == "machines" else sign_in.authenticate_people()]
-
-
-def _machines_rule(sign_in: SignIn, balancer: LoadBalancer, targets: TargetGroup) -> elb.ListenerRule:
-    """Whoever shows a token is asked for nothing else; everybody else is sent to the sign-in page."""
-    return because(
-        "Machine clients show a token; they cannot follow a redirect to a sign-in page.",
-        elb.ListenerRule(
-            "MachineClientsRule",
-            ListenerArn=balancer.listener.ref(),
-            Priority=10,
-            Conditions=[
-                elb.Condition(
-                    Field="http-header",
-                    HttpHeaderConfig=elb.HttpHeaderConfig(HttpHeaderName="Authorization", Values=["Bearer *"]),
-                )
-            ],
-            Actions=[sign_in.verify_machines_rule(order=1), targets.forward_rule(order=2)],
-        ),
-    )
+    return [gate.verify_machines() if settings.sign_in == "machines" else gate.authenticate_people()]

@@ -13,12 +13,13 @@ from blueprints.catalog._web_service import (
     FrontDoor,
     WebServiceSettings,
     ask_for_image,
+    monitoring_stack,
     network_stack,
     place,
     protect,
     registry_stack,
+    show,
     task_bounds,
-    watch,
 )
 from blueprints.components.autoscaling import Autoscaling, CpuSteps
 from blueprints.components.backup import Backup
@@ -117,9 +118,10 @@ def build(settings: Settings) -> list[Stack]:
     network = network_stack(settings)
     data = _data(settings) if settings.bucket == "create" else None
     service = _service(settings, network, data)
+    monitoring = monitoring_stack(settings, service, name="Api")
     pipeline = _pipeline(settings, service) if settings.pipeline else None
     registry = registry_stack(settings, name="Api", repository=REPOSITORY)
-    return [stack for stack in (registry, network, data, service, pipeline) if stack is not None]
+    return [stack for stack in (registry, network, data, service, monitoring, pipeline) if stack is not None]
 
 
 def _data(settings: Settings) -> Stack:
@@ -215,9 +217,8 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack | None
     steps = CpuSteps(out_above=settings.scale_out_above, in_below=settings.scale_in_below)
     stack.add(Autoscaling("Api", service=api, minimum=minimum, maximum=maximum, steps=steps))
     protect(stack, settings, balancer)
-    watch(
-        stack, settings, service=api, balancer=balancer, targets=[targets, *([blue_green.green] if blue_green else [])]
-    )
+    groups = [targets, blue_green.green] if blue_green else [targets]
+    show(stack, service=api, balancer=balancer, targets=groups)
     door.lead_to(balancer)
     return stack
 

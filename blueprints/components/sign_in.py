@@ -1,16 +1,12 @@
-"""Who may use a service: people through a sign-in page, programs with a token, both checked by the load balancer.
-
-The load balancer itself calls the user pool's endpoints, so its security group has to let it out to HTTPS; and both
-checks are done by HTTPS listeners only.
-"""
+"""Who may use a service: a user pool of people, and of programs that show a token."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from troposphere import Select, Split, StackId, Sub, cognito
-from troposphere import elasticloadbalancingv2 as elb
 
+from blueprints.components.gate import Gate
 from blueprints.model.component import Component
 from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
@@ -18,9 +14,6 @@ from blueprints.model.errors import SettingsError
 RESERVED = ("amazon", "aws", "cognito")
 # A prefix has 63 characters at most (Cognito API reference, CreateUserPoolDomain); a stack's own id takes 37 of them.
 LONGEST_NAME = 63 - 37
-
-# A working day. Without it a session lasts a week, however soon somebody is removed from the pool.
-SESSION_SECONDS = 8 * 60 * 60
 
 SCOPE = "call"
 
@@ -61,9 +54,9 @@ class SignIn(Component):
         self.machine_client = self._machine_client() if machine_clients else None
 
     @property
-    def issuer(self) -> Sub:
-        """What a token of this pool names as its issuer."""
-        return self._url("")
+    def scope(self) -> str:
+        """What a program's token has to allow."""
+        return scope_of(self._name)
 
     @property
     def discovery_url(self) -> Sub:
@@ -71,74 +64,16 @@ class SignIn(Component):
         return self._url("/.well-known/openid-configuration")
 
     @property
-    def scope(self) -> str:
-        """What a program's token has to allow."""
-        return f"{self._name.lower()}/{SCOPE}"
-
-    def authenticate_people(self, order: int = 1) -> elb.Action:
-        """A listener's action that sends whoever is not signed in to the sign-in page."""
-        # A listener takes the seconds as a string, a rule as a number (their CloudFormation schemas).
-        config = self._people(str(SESSION_SECONDS))
-        return elb.Action(Type="authenticate-cognito", Order=order, AuthenticateCognitoConfig=config)
-
-    def authenticate_people_rule(self, order: int = 1) -> elb.ListenerRuleAction:
-        """The same as a listener rule's action."""
-        return elb.ListenerRuleAction(
-            Type="authenticate-cognito", Order=order, AuthenticateCognitoConfig=self._people(SESSION_SECONDS)
-        )
-
-    def verify_machines(self, order: int = 1) -> elb.Action:
-        """A listener's action that refuses whoever shows no token of this pool with the scope."""
-        action = elb.Action(Type="jwt-validation", Order=order, JwtValidationConfig=self._machines())
-        action.no_validation()  # troposphere 4.11 knows the property but not the type that goes with it
-        return action
-
-    def verify_machines_rule(self, order: int = 1) -> elb.ListenerRuleAction:
-        """The same as a listener rule's action."""
-        return elb.ListenerRuleAction(Type="jwt-validation", Order=order, JwtValidationConfig=self._machines())
-
-    def let_machines_in(
-        self, *, listener: elb.Listener, forward: elb.ListenerRuleAction, priority: int = 1
-    ) -> elb.ListenerRule:
-        """A rule beside the sign-in page: requests that bring a token are judged by it and sent on."""
-        return because(
-            "Programs show a token instead of signing in; all other requests go on to the listener's next rule.",
-            elb.ListenerRule(
-                f"{self._name}MachinesRule",
-                ListenerArn=listener.ref(),
-                Priority=priority,
-                Conditions=[
-                    elb.Condition(
-                        Field="http-header",
-                        HttpHeaderConfig=elb.HttpHeaderConfig(HttpHeaderName="Authorization", Values=["Bearer *"]),
-                    )
-                ],
-                Actions=[self.verify_machines_rule(), forward],
-            ),
-            must=["The token is verified before the request is forwarded"],
-            mutable="review-required",
-        )
-
-    def _people(self, session_seconds: int | str) -> elb.AuthenticateCognitoConfig:
-        return elb.AuthenticateCognitoConfig(
-            UserPoolArn=self.user_pool.get_att("Arn"),
-            UserPoolClientId=self.client.ref(),
-            UserPoolDomain=self.domain.ref(),
-            OnUnauthenticatedRequest="authenticate",
-            Scope="openid",
-            SessionTimeout=session_seconds,
-        )
-
-    def _machines(self) -> elb.JwtValidationConfig:
-        """Signature, issuer and times are always checked; the scope tells a program's token from a person's."""
-        return elb.JwtValidationConfig(
-            Issuer=self.issuer,
-            JwksEndpoint=self._url("/.well-known/jwks.json"),
-            AdditionalClaims=[
-                elb.JwtValidationActionAdditionalClaim(
-                    Name="scope", Format="space-separated-values", Values=[self.scope]
-                )
-            ],
+    def gate(self) -> Gate:
+        """This pool as load balancers refer to it."""
+        return Gate(
+            name=self._name,
+            user_pool_arn=self.user_pool.get_att("Arn"),
+            client_id=self.client.ref(),
+            domain=self.domain.ref(),
+            issuer=self._url(""),
+            jwks_endpoint=self._url("/.well-known/jwks.json"),
+            scope=self.scope,
         )
 
     def _url(self, path: str) -> Sub:
@@ -190,6 +125,11 @@ class SignIn(Component):
             ),
             mutable="review-required",
         )
+
+
+def scope_of(name: str) -> str:
+    """The scope that a program's token has to have for the pool called *name*."""
+    return f"{name.lower()}/{SCOPE}"
 
 
 def _user_pool(name: str, *, keep: bool) -> cognito.UserPool:

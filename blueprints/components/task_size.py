@@ -54,7 +54,7 @@ class TaskSize:
                     label="Memory (MiB)",
                     description="Memory of a task in MiB; what is allowed depends on the CPU units",
                     default=str(memory),
-                    allowed=[str(mebibytes) for mebibytes in sorted(set().union(*FARGATE_SIZES.values()))],
+                    pattern=r"^(512|[1-9][0-9]{3,4})$",
                     constraint="512, or a multiple of 1024 up to 30720, that goes with the CPU units",
                 )
             ),

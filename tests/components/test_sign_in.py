@@ -37,7 +37,7 @@ def listener(sign_in):
         Protocol="HTTPS",
         SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
         Certificates=[elb.Certificate(CertificateArn=Ref("CertificateArn"))],
-        DefaultActions=[sign_in.authenticate_people(), forward],
+        DefaultActions=[sign_in.gate.authenticate_people(), forward],
     )
     listener.Metadata = {"com.aws.cloudformation.Context": {"why": "A listener to sign in at."}}
     return listener
@@ -54,7 +54,7 @@ def test_logical_ids_are_a_promise(sign_in):
 
 
 def test_no_linter_finds_anything(stack_of, findings, parameters, sign_in, listener):
-    rule = sign_in.let_machines_in(listener=listener, forward=FORWARD)
+    rule = sign_in.gate.let_machines_in(listener=listener, forward=FORWARD)
     assert findings(stack_of(parameters, sign_in, listener, rule)) == []
 
 
@@ -82,7 +82,7 @@ def test_people_come_back_to_the_load_balancer(stack_of, properties_of, sign_in)
 
 
 def test_the_load_balancer_signs_people_in_before_it_forwards(sign_in):
-    for action in (sign_in.authenticate_people(), sign_in.authenticate_people_rule()):
+    for action in (sign_in.gate.authenticate_people(), sign_in.gate.authenticate_people_rule()):
         data = plain(action)
         assert (data["Type"], data["Order"]) == ("authenticate-cognito", 1)
         config = data["AuthenticateCognitoConfig"]
@@ -93,7 +93,7 @@ def test_the_load_balancer_signs_people_in_before_it_forwards(sign_in):
 
 @pytest.mark.row("XX-13")
 def test_a_token_comes_from_this_pool_and_carries_the_scope(sign_in):
-    for action in (sign_in.verify_machines(), sign_in.verify_machines_rule()):
+    for action in (sign_in.gate.verify_machines(), sign_in.gate.verify_machines_rule()):
         config = plain(action)["JwtValidationConfig"]
         issuer = "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${PeopleUserPool}"
         assert config["Issuer"] == {"Fn::Sub": issuer}
@@ -113,7 +113,7 @@ def test_the_machine_client_can_ask_for_the_scope_only(stack_of):
 
 
 def test_machines_are_judged_by_their_token_before_they_are_sent_on(sign_in, listener):
-    rule = sign_in.let_machines_in(listener=listener, forward=FORWARD, priority=7)
+    rule = sign_in.gate.let_machines_in(listener=listener, forward=FORWARD, priority=7)
     assert rule.Priority == 7
     assert [action.Type for action in rule.Actions] == ["jwt-validation", "forward"]
     assert [action.Order for action in rule.Actions] == [1, 2]

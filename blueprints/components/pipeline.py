@@ -1,0 +1,320 @@
+"""A pipeline from a commit to a running service: build the image, show what would change, deploy it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from troposphere import Select, Split, StackId, Sub, codebuild, codeconnections, codepipeline, iam, logs
+
+from blueprints.access import grants
+from blueprints.components.bucket import Bucket
+from blueprints.model.component import Component
+from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
+from blueprints.model.parameters import StackParameter
+
+# A connection's name has 32 characters at most, of which the first part of a stack's own id and a dash take 9.
+LONGEST_NAME = 32 - 9
+
+BUILD_IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
+BUILD_MINUTES = 30
+CHANGE_SET = "pipeline"
+
+# What CodeBuild runs. Tags of the repository never move, so a commit that was pushed before is not built again.
+BUILD_SPEC = {
+    "version": 0.2,
+    "env": {"shell": "bash", "exported-variables": ["IMAGE_TAG"]},
+    "phases": {
+        "build": {
+            "on-failure": "ABORT",
+            "commands": [
+                "set -euo pipefail",
+                'export IMAGE_TAG="$CODEBUILD_RESOLVED_SOURCE_VERSION"',
+                'image="$REGISTRY/$REPOSITORY:$IMAGE_TAG"',
+                'aws ecr get-login-password | docker login --username AWS --password-stdin "$REGISTRY"',
+                (
+                    'if aws ecr describe-images --repository-name "$REPOSITORY" --image-ids imageTag="$IMAGE_TAG";'
+                    ' then echo "$image is there already"; else'
+                    ' docker build --platform linux/amd64 --tag "$image" "$BUILD_FOLDER"'
+                    ' && docker push "$image"; fi'
+                ),
+            ],
+        }
+    },
+}
+
+
+@dataclass(frozen=True)
+class SourceCode:
+    """Where commits come from.
+
+    Args:
+        repository: owner and name, as in ``owner/name``.
+        branch: the branch whose commits are deployed.
+        provider: GitHub, GitLab, Bitbucket or AzureDevOps.
+        folder: the folder with the Dockerfile.
+
+    """
+
+    repository: Any
+    branch: Any = "main"
+    provider: str = "GitHub"
+    folder: str = "."
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What is deployed, and in whose name.
+
+    Args:
+        stack_name: the stack that is made or updated.
+        template: the template's path in the source code.
+        role_arn: the role that CloudFormation takes on; it alone decides what a deployment may change.
+        approval: wait for a person between showing what would change and changing it.
+        capabilities: what the template's IAM resources need to be acknowledged.
+        parameters: values of further parameters that have no default.
+
+    """
+
+    stack_name: str
+    template: str
+    role_arn: Any
+    approval: bool
+    capabilities: str = "CAPABILITY_IAM"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def source_repository(default: str | None = None) -> StackParameter:
+    """Which repository the pipeline follows."""
+    return StackParameter(
+        "SourceRepository",
+        group="Source code",
+        label="Repository",
+        description="Owner and name of the repository, for example example/facerec",
+        default=default,
+        pattern=r"^[\w.-]+(/[\w.-]+)+$",
+        constraint="Owner and name with a slash between them",
+    )
+
+
+def source_branch(default: str = "main") -> StackParameter:
+    """Which branch the pipeline follows."""
+    return StackParameter(
+        "SourceBranch",
+        group="Source code",
+        label="Branch",
+        description="The branch whose commits are deployed",
+        default=default,
+        pattern=r"^[\w./-]+$",
+        constraint="The name of a branch",
+    )
+
+
+def deployment_role_arn() -> StackParameter:
+    """In whose name CloudFormation deploys; without a default, because it decides what a deployment may do."""
+    return StackParameter(
+        "DeploymentRoleArn",
+        group="Deployment",
+        label="Deployment role",
+        description="ARN of a role that trusts CloudFormation and may change what the service's stack consists of",
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$",
+        constraint="The ARN of an IAM role",
+    )
+
+
+class Pipeline(Component):
+    """Source, build, change set, approval, deployment.
+
+    The connection to the source code is made PENDING: somebody has to open it once in the console (Developer Tools,
+    Settings, Connections) and let AWS in at the provider; before that every run fails at its first step.
+
+    Args:
+        name: first part of the logical ids.
+        source: where commits come from.
+        repository: the ECR repository that images are pushed to.
+        deployment: what is deployed, and in whose name.
+        log_retention_days: days that the build's log is kept.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        source: SourceCode,
+        repository: str,
+        deployment: Deployment,
+        log_retention_days: int = 30,
+    ) -> None:
+        if len(name) > LONGEST_NAME:
+            raise SettingsError(f"{name}: the connection's name starts with it and takes {LONGEST_NAME} characters")
+        self._name, self._source, self._repository, self._deployment = name, source, repository, deployment
+        self.connection = self._connection()
+        self.artifacts = Bucket(
+            f"{name}Artifacts", why="Hands files from one step of the pipeline to the next.", expire_after_days=30
+        )
+        self.log_group = because(
+            "Shows what the build did.", logs.LogGroup(f"{name}BuildLogGroup", RetentionInDays=log_retention_days)
+        )
+        self.build_role = self._build_role()
+        self.project = self._project()
+        self.role = self._role()
+        self.pipeline = self._pipeline()
+
+    def _connection(self) -> codeconnections.Connection:
+        # A connection needs a name, unique in the account; the stack's own id makes it so.
+        identity = Select(0, Split("-", Select(2, Split("/", StackId))))
+        return because(
+            "Lets the pipeline fetch commits without a token of a person; pending until somebody opens it once.",
+            codeconnections.Connection(
+                f"{self._name}Connection",
+                ConnectionName=Sub(f"{self._name}-${{Id}}", Id=identity),
+                ProviderType=self._source.provider,
+            ),
+        )
+
+    def _build_role(self) -> iam.Role:
+        builds = Sub("arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/*")
+        return because(
+            "What a build may do: push to one repository, write one log, read the source code.",
+            iam.Role(
+                f"{self._name}BuildRole",
+                AssumeRolePolicyDocument=grants.trust("codebuild", source_arn=builds),
+                Policies=[
+                    grants.policy(
+                        "Build",
+                        grants.log_in_to_registry(),
+                        grants.push_image(self._repository),
+                        grants.write_logs(self.log_group),
+                        grants.read_artifacts(self.artifacts.bucket.get_att("Arn")),
+                    )
+                ],
+            ),
+        )
+
+    def _project(self) -> codebuild.Project:
+        registry = Sub("${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}")
+        variables = {"REGISTRY": registry, "REPOSITORY": self._repository, "BUILD_FOLDER": self._source.folder}
+        return because(
+            "Builds the image of a commit for the processors that it runs on, and pushes it under the commit's id.",
+            codebuild.Project(
+                f"{self._name}Build",
+                ServiceRole=self.build_role.get_att("Arn"),
+                Source=codebuild.Source(Type="CODEPIPELINE", BuildSpec=json.dumps(BUILD_SPEC, indent=2)),
+                Artifacts=codebuild.Artifacts(Type="CODEPIPELINE"),
+                Environment=codebuild.Environment(
+                    Type="LINUX_CONTAINER",
+                    ComputeType="BUILD_GENERAL1_SMALL",
+                    Image=BUILD_IMAGE,
+                    PrivilegedMode=True,  # docker build needs a Docker daemon, which runs in privileged containers only
+                    EnvironmentVariables=[
+                        codebuild.EnvironmentVariable(Name=key, Value=value) for key, value in variables.items()
+                    ],
+                ),
+                LogsConfig=codebuild.LogsConfig(
+                    CloudWatchLogs=codebuild.CloudWatchLogs(Status="ENABLED", GroupName=self.log_group.ref())
+                ),
+                TimeoutInMinutes=BUILD_MINUTES,
+            ),
+        )
+
+    def _role(self) -> iam.Role:
+        return because(
+            "What the pipeline itself may do: fetch, build, and handle change sets of one stack.",
+            iam.Role(
+                f"{self._name}Role",
+                AssumeRolePolicyDocument=grants.trust("codepipeline"),
+                Policies=[
+                    grants.policy(
+                        "Deliver",
+                        grants.use_connection(self.connection.ref()),
+                        grants.exchange_artifacts(self.artifacts.bucket.get_att("Arn")),
+                        grants.run_builds(self.project.get_att("Arn")),
+                        grants.deploy_by_change_set(self._deployment.stack_name),
+                        grants.hand_role_to("cloudformation", self._deployment.role_arn),
+                    )
+                ],
+            ),
+        )
+
+    def _pipeline(self) -> codepipeline.Pipeline:
+        return because(
+            "Takes each commit of one branch to the service.",
+            codepipeline.Pipeline(
+                f"{self._name}Pipeline",
+                PipelineType="V2",
+                ExecutionMode="SUPERSEDED",  # a newer commit overtakes one that waits for approval
+                RoleArn=self.role.get_att("Arn"),
+                ArtifactStore=codepipeline.ArtifactStore(Type="S3", Location=self.artifacts.bucket.ref()),
+                Stages=[
+                    codepipeline.Stages(Name="Source", Actions=[self._fetch()]),
+                    codepipeline.Stages(Name="Build", Actions=[self._build()]),
+                    codepipeline.Stages(Name="Deploy", Actions=self._deploy()),
+                ],
+            ),
+            must=["A change set is shown before it is executed"],
+            mutable="review-required",
+        )
+
+    def _fetch(self) -> codepipeline.Actions:
+        return codepipeline.Actions(
+            Name="Fetch",
+            Namespace="Source",
+            ActionTypeId=_action("Source", "CodeStarSourceConnection"),  # the provider kept its older name
+            Configuration={
+                "ConnectionArn": self.connection.ref(),
+                "FullRepositoryId": self._source.repository,
+                "BranchName": self._source.branch,
+                "DetectChanges": "true",
+            },
+            OutputArtifacts=[codepipeline.OutputArtifacts(Name="Source")],
+        )
+
+    def _build(self) -> codepipeline.Actions:
+        return codepipeline.Actions(
+            Name="Image",
+            Namespace="Build",
+            ActionTypeId=_action("Build", "CodeBuild"),
+            Configuration={"ProjectName": self.project.ref()},
+            InputArtifacts=[codepipeline.InputArtifacts(Name="Source")],
+        )
+
+    def _deploy(self) -> list[codepipeline.Actions]:
+        prepare = self._change_set("Prepare", "CHANGE_SET_REPLACE")
+        prepare.Configuration |= {
+            "TemplatePath": f"Source::{self._deployment.template}",
+            "ParameterOverrides": json.dumps({"ImageTag": "#{Build.IMAGE_TAG}", **self._deployment.parameters}),
+            "Capabilities": self._deployment.capabilities,
+            "RoleArn": self._deployment.role_arn,
+        }
+        prepare.InputArtifacts = [codepipeline.InputArtifacts(Name="Source")]
+        approve = codepipeline.Actions(
+            Name="Approve",
+            ActionTypeId=_action("Approval", "Manual"),
+            Configuration={
+                "CustomData": f"Look at the change set {CHANGE_SET} of {self._deployment.stack_name} in CloudFormation"
+            },
+        )
+        execute = self._change_set("Execute", "CHANGE_SET_EXECUTE")
+        actions = [prepare, approve, execute] if self._deployment.approval else [prepare, execute]
+        for order, action in enumerate(actions, start=1):
+            action.RunOrder = order
+        return actions
+
+    def _change_set(self, name: str, mode: str) -> codepipeline.Actions:
+        return codepipeline.Actions(
+            Name=name,
+            ActionTypeId=_action("Deploy", "CloudFormation"),
+            Configuration={
+                "ActionMode": mode,
+                "StackName": self._deployment.stack_name,
+                "ChangeSetName": CHANGE_SET,
+            },
+        )
+
+
+def _action(category: str, provider: str) -> codepipeline.ActionTypeId:
+    return codepipeline.ActionTypeId(Category=category, Owner="AWS", Provider=provider, Version="1")
