@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from blueprints.deploy import change_sets
 from blueprints.deploy.change_sets import ChangeSet, ChangeSetType
-from blueprints.deploy.stacks import StackState, deletion_policies, describe
+from blueprints.deploy.stacks import StackState, deletion_policies, describe, parameter_defaults
 from blueprints.deploy.templates import template_argument
 from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
@@ -116,7 +116,7 @@ def plan_from(  # noqa: PLR0913 - plan_stack, for who has just looked at the sta
     change_set = ChangeSet.new(entry.stack_name, state)
     request = {
         **template_argument(cli, entry, manifest.folder, bucket),
-        "Parameters": _parameters(entry, parameters, state),
+        "Parameters": _parameters(cli, entry, parameters, state),
         "Capabilities": list(entry.capabilities),
         "Tags": [{"Key": key, "Value": value} for key, value in entry.tags.items()],
     }
@@ -152,16 +152,39 @@ def _loss(change: Change) -> str:
     return f"  {change.logical_id} ({change.resource_type}{physical_id}) {_WORDS[change.action]}{because}"
 
 
-def _parameters(entry: StackEntry, given: Mapping[str, str], state: StackState | None) -> list[dict[str, str | bool]]:
+def _parameters(
+    cli: AwsCli, entry: StackEntry, given: Mapping[str, str], state: StackState | None
+) -> list[dict[str, str | bool]]:
     """Return the values given; an existing stack keeps its own for the rest, a new one takes the defaults."""
     previous = state.parameters if state is not None and state.exists else {}
+    moved = _moved_defaults(cli, entry, given, state) if state is not None and state.exists else {}
+    values = {**moved, **given}
     return [
-        {"ParameterKey": parameter.name, "ParameterValue": given[parameter.name]}
-        if parameter.name in given
+        {"ParameterKey": parameter.name, "ParameterValue": values[parameter.name]}
+        if parameter.name in values
         else {"ParameterKey": parameter.name, "UsePreviousValue": True}
         for parameter in entry.parameters
-        if parameter.name in given or parameter.name in previous
+        if parameter.name in values or parameter.name in previous
     ]
+
+
+def _moved_defaults(cli: AwsCli, entry: StackEntry, given: Mapping[str, str], state: StackState) -> dict[str, str]:
+    """Return the new defaults of parameters that nobody ever gave another value.
+
+    CloudFormation would keep the old default for ever, and a setting that is rendered as one would change nothing.
+    """
+    moved = {
+        parameter.name: parameter.default
+        for parameter in entry.parameters
+        if parameter.default is not None
+        and parameter.name not in given
+        and not parameter.no_echo
+        and state.parameters.get(parameter.name, parameter.default) != parameter.default
+    }
+    if not moved:
+        return {}
+    before = parameter_defaults(cli, state.stack_id)
+    return {name: default for name, default in moved.items() if state.parameters[name] == before.get(name)}
 
 
 def _change(data: Mapping[str, Any]) -> Change:

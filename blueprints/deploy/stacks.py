@@ -150,14 +150,27 @@ def resources(cli: AwsCli, stack_id: str) -> list[StackResource]:
 
 def deletion_policies(cli: AwsCli, stack_id: str) -> dict[str, str]:
     """Return the DeletionPolicy of each resource as deployed: it decides, not the one of the new template."""
+    return {
+        logical_id: str(resource["DeletionPolicy"])
+        for logical_id, resource in _deployed(cli, stack_id, "Resources").items()
+        if "DeletionPolicy" in resource
+    }
+
+
+def parameter_defaults(cli: AwsCli, stack_id: str) -> dict[str, str]:
+    """Return the default of each parameter that has one, as deployed."""
+    return {
+        name: str(parameter["Default"])
+        for name, parameter in _deployed(cli, stack_id, "Parameters").items()
+        if "Default" in parameter
+    }
+
+
+def _deployed(cli: AwsCli, stack_id: str, section: str) -> dict[str, Any]:
     answer = cli.run("cloudformation", "get-template", "--stack-name", stack_id, "--template-stage", "Original")
     body = answer.get("TemplateBody") or {}
     template = yaml.load(body, Loader=_Template) if isinstance(body, str) else body  # noqa: S506 - a SafeLoader
-    return {
-        logical_id: str(resource["DeletionPolicy"])
-        for logical_id, resource in (template.get("Resources") or {}).items()
-        if "DeletionPolicy" in resource
-    }
+    return dict(template.get(section) or {})
 
 
 class _Template(yaml.SafeLoader):

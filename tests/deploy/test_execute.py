@@ -7,8 +7,10 @@ import json
 
 import pytest
 
+from blueprints.deploy.aws import AwsCli
 from blueprints.deploy.errors import AccessDeniedError, EndpointUnreachableError, ExpiredTokenError
 from blueprints.deploy.progress import PlainReporter
+from blueprints.deploy.templates import template_argument
 from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
 from tests.deploy.deployer_fixtures import queue, template
@@ -250,6 +252,41 @@ def test_a_large_template_needs_a_bucket_and_goes_through_it(project):
     keys = [item["Key"] for item in project.account.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
     assert len(keys) == 1
     assert keys[0].startswith(f"blueprints/{stack}/")
+
+
+def test_a_template_goes_to_the_region_of_the_bucket(project, tmp_path):
+    entry_name, folder = "app", tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "aws"
+    script.write_text('#!/bin/sh\necho \'{"LocationConstraint": "eu-west-1"}\'\n')
+    script.chmod(0o700)
+    stack = project.add(entry_name, large(52_000))
+    cli = AwsCli("us-east-1", environment={"PATH": f"{folder}:/bin:/usr/bin"})
+    argument = template_argument(cli, project.manifest().stack(entry_name), project.folder, "mine.example")
+    assert argument["TemplateURL"].startswith(f"https://s3.eu-west-1.amazonaws.com/mine.example/blueprints/{stack}/")
+
+
+def test_a_stack_with_more_events_than_a_page_tells_each_once(project):
+    project.add("app", template({f"Jobs{number}": queue() for number in range(60)}))
+    project.deploy()
+    told = project.told.getvalue()
+    assert told.count("CREATE_COMPLETE              Jobs") == 60
+    assert told.count(" Jobs59 (AWS::SQS::Queue)\n") == 3  # planned, begun, complete
+
+
+def test_a_failed_update_puts_a_lifted_policy_back(project):
+    stack = project.add(
+        "app",
+        template({"Jobs": queue(QueueName=f"{project.name}-b"), "Broken": BROKEN}),
+        retained=["Jobs"],
+        stack_policy=DENY_REPLACE,
+    )
+    project.exists("app", template({"Jobs": queue(QueueName=f"{project.name}-a")}))
+    cloudformation = project.account.client("cloudformation")
+    cloudformation.set_stack_policy(StackName=stack, StackPolicyBody=json.dumps(DENY_REPLACE))
+    with pytest.raises(DeployError, match="UPDATE_ROLLBACK_COMPLETE"):
+        project.deploy(allow_replace=["Jobs"])
+    assert json.loads(cloudformation.get_stack_policy(StackName=stack)["StackPolicyBody"]) == DENY_REPLACE
 
 
 def test_a_template_too_large_for_any_bucket_is_refused(project):

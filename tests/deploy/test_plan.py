@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from blueprints.deploy.plan import Change, plan_stack
+from blueprints.deploy.stacks import deletion_policies, parameter_defaults
 from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
 from tests.deploy.deployer_fixtures import NO_WAIT, queue, template
-from tests.deploy.proxy import FAILURE, THROTTLE, Answer, Reset
+from tests.deploy.proxy import FAILURE, THROTTLE, Answer, Reset, Rewrite, error
 
 TABLE = {
     "Type": "AWS::DynamoDB::Table",
@@ -78,6 +79,22 @@ def test_values_not_given_stay_as_they_are(project):
     assert not plan_of(project, Seconds="8").is_empty
 
 
+def test_a_default_that_moved_reaches_a_stack_where_nobody_gave_another_value(project):
+    def body(default):
+        seconds = {"Seconds": {"Type": "Number", "Default": default}, "Delay": {"Type": "Number", "Default": default}}
+        return template({"Jobs": queue(VisibilityTimeout={"Ref": "Seconds"}, DelaySeconds={"Ref": "Delay"})}, seconds)
+
+    stack = project.add("app", body(2))
+    project.exists("app", body(1), Delay="9")
+    plan = plan_of(project)
+    assert [change.properties for change in plan.changes] == [("VisibilityTimeout",)]
+    asked = project.account.client("cloudformation").describe_change_set(
+        StackName=stack, ChangeSetName=plan.change_set_name
+    )
+    values = {item["ParameterKey"]: item["ParameterValue"] for item in asked["Parameters"]}
+    assert values == {"Seconds": "2", "Delay": "9"}
+
+
 def test_replaced_and_removed_tables_are_data_unless_kept(project):
     before = {
         "Orders": table(f"{project.name}-1"),
@@ -98,6 +115,39 @@ def test_what_the_manifest_calls_retained_is_data_whatever_its_type(project):
     assert [change.logical_id for change in plan_of(project).data_replacements] == ["Jobs"]
 
 
+def test_without_a_word_of_cloudformation_the_deployed_template_says_what_a_removal_keeps(project, proxy):
+    before = {"Gone": table(f"{project.name}-1"), "Kept": table(f"{project.name}-2", DeletionPolicy="Retain")}
+    project.add("app", template({"Jobs": queue()}))
+    project.exists("app", template(before))
+    proxy.inject("DescribeChangeSet", Rewrite("PolicyAction>", "Unknown>"))
+    assert [change.logical_id for change in plan_of(project).data_replacements] == ["Gone"]
+
+
+YAML = """
+Parameters: {Name: {Type: String, Default: a}}
+Resources:
+  Kept:
+    Type: AWS::SQS::Queue
+    DeletionPolicy: Retain
+    Properties: {QueueName: !Sub "${AWS::StackName}-${Name}", Tags: [{Key: a, Value: !Select [0, !GetAZs ""]}]}
+  Gone: {Type: AWS::SQS::Queue, Metadata: !Equals {a: b}}
+"""
+
+
+def test_a_deployed_template_is_read_whatever_short_forms_it_has(project, account):
+    account.client("cloudformation").create_stack(StackName=project.name, TemplateBody=YAML)
+    assert deletion_policies(account.cli(), project.name) == {"Kept": "Retain"}
+    assert parameter_defaults(account.cli(), project.name) == {"Name": "a"}
+
+
+def test_the_news_that_nothing_changes_may_come_as_an_error(project, proxy):
+    stack = project.add("app", template({"Jobs": queue()}))
+    project.exists("app", template({"Jobs": queue()}))
+    proxy.inject("CreateChangeSet", error("ValidationError", "No updates are to be performed."))
+    assert plan_of(project).is_empty
+    assert project.account.change_sets(stack) == []
+
+
 FAILED = """<DescribeChangeSetResponse><DescribeChangeSetResult><ChangeSetName>c</ChangeSetName>
 <ChangeSetId>arn:aws:cloudformation:us-east-1:000000000000:changeSet/c/1</ChangeSetId><Status>FAILED</Status>
 <StatusReason>Early validation failed</StatusReason><Changes/></DescribeChangeSetResult></DescribeChangeSetResponse>"""
@@ -112,10 +162,10 @@ def test_a_refused_change_set_says_why_and_leaves_nothing(project, proxy):
     stack = project.add("app", template({"Jobs": queue()}))
     proxy.inject("DescribeChangeSet", Answer(200, FAILED.encode()))
     proxy.inject("DescribeEvents", Answer(200, EVENTS.encode()))
-    with pytest.raises(DeployError) as error:
+    with pytest.raises(DeployError) as refused:
         plan_of(project)
-    assert f"refuses the change set of stack {stack}: Early validation failed" in str(error.value)
-    assert "Jobs /Resources/Jobs/Properties/Delay: Unsupported property" in str(error.value)
+    assert f"refuses the change set of stack {stack}: Early validation failed" in str(refused.value)
+    assert "Jobs /Resources/Jobs/Properties/Delay: Unsupported property" in str(refused.value)
     assert project.account.stack(stack) is None
 
 
