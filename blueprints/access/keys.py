@@ -57,7 +57,7 @@ def on_this_key(sid: str, *actions: Action, by: Principal, when: Condition | Non
 
     """
     names = [str(action.JSONrepr()) for action in actions]
-    if not names or any("*" in name for name in names):
+    if not names or any(wildcard in name for name in names for wildcard in "*?"):
         raise TooBroadError(f"{sid}: name the actions, got {names}")
     condition = {} if when is None else {"Condition": when}
     return Statement(Sid=sid, Effect=Allow, Principal=by, Action=list(actions), Resource=["*"], **condition)

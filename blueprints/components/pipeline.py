@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import Select, Split, StackId, Sub, codebuild, codeconnections, codepipeline, iam, logs
+from troposphere import Select, Split, StackId, Sub, codeconnections, codepipeline, iam
 
 from blueprints.access import grants
 from blueprints.components.bucket import Bucket
+from blueprints.components.image_build import ImageBuild
 from blueprints.model.component import Component
 from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
@@ -19,32 +20,7 @@ from blueprints.model.parameters import StackParameter
 # A connection's name has 32 characters at most, of which the first part of a stack's own id and a dash take 9.
 LONGEST_NAME = 32 - 9
 
-BUILD_IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
-BUILD_MINUTES = 30
 CHANGE_SET = "pipeline"
-
-# What CodeBuild runs. Tags of the repository never move, so a commit that was pushed before is not built again.
-BUILD_SPEC = {
-    "version": 0.2,
-    "env": {"shell": "bash", "exported-variables": ["IMAGE_TAG"]},
-    "phases": {
-        "build": {
-            "on-failure": "ABORT",
-            "commands": [
-                "set -euo pipefail",
-                'export IMAGE_TAG="$CODEBUILD_RESOLVED_SOURCE_VERSION"',
-                'image="$REGISTRY/$REPOSITORY:$IMAGE_TAG"',
-                'aws ecr get-login-password | docker login --username AWS --password-stdin "$REGISTRY"',
-                (
-                    'if aws ecr describe-images --repository-name "$REPOSITORY" --image-ids imageTag="$IMAGE_TAG";'
-                    ' then echo "$image is there already"; else'
-                    ' docker build --platform linux/amd64 --tag "$image" "$BUILD_FOLDER"'
-                    ' && docker push "$image"; fi'
-                ),
-            ],
-        }
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -151,16 +127,18 @@ class Pipeline(Component):
     ) -> None:
         if len(name) > LONGEST_NAME:
             raise SettingsError(f"{name}: the connection's name starts with it and takes {LONGEST_NAME} characters")
-        self._name, self._source, self._repository, self._deployment = name, source, repository, deployment
+        self._name, self._source, self._deployment = name, source, deployment
         self.connection = self._connection()
         self.artifacts = Bucket(
             f"{name}Artifacts", why="Hands files from one step of the pipeline to the next.", expire_after_days=30
         )
-        self.log_group = because(
-            "Shows what the build did.", logs.LogGroup(f"{name}BuildLogGroup", RetentionInDays=log_retention_days)
+        self.build = ImageBuild(
+            name,
+            repository=repository,
+            folder=source.folder,
+            artifacts=self.artifacts.bucket,
+            log_retention_days=log_retention_days,
         )
-        self.build_role = self._build_role()
-        self.project = self._project()
         self.role = self._role()
         self.pipeline = self._pipeline()
 
@@ -176,51 +154,6 @@ class Pipeline(Component):
             ),
         )
 
-    def _build_role(self) -> iam.Role:
-        builds = Sub("arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/*")
-        return because(
-            "What a build may do: push to one repository, write one log, read the source code.",
-            iam.Role(
-                f"{self._name}BuildRole",
-                AssumeRolePolicyDocument=grants.trust("codebuild", source_arn=builds),
-                Policies=[
-                    grants.policy(
-                        "Build",
-                        grants.log_in_to_registry(),
-                        grants.push_image(self._repository),
-                        grants.write_logs(self.log_group),
-                        grants.read_artifacts(self.artifacts.bucket.get_att("Arn")),
-                    )
-                ],
-            ),
-        )
-
-    def _project(self) -> codebuild.Project:
-        registry = Sub("${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}")
-        variables = {"REGISTRY": registry, "REPOSITORY": self._repository, "BUILD_FOLDER": self._source.folder}
-        return because(
-            "Builds the image of a commit for the processors that it runs on, and pushes it under the commit's id.",
-            codebuild.Project(
-                f"{self._name}Build",
-                ServiceRole=self.build_role.get_att("Arn"),
-                Source=codebuild.Source(Type="CODEPIPELINE", BuildSpec=json.dumps(BUILD_SPEC, indent=2)),
-                Artifacts=codebuild.Artifacts(Type="CODEPIPELINE"),
-                Environment=codebuild.Environment(
-                    Type="LINUX_CONTAINER",
-                    ComputeType="BUILD_GENERAL1_SMALL",
-                    Image=BUILD_IMAGE,
-                    PrivilegedMode=True,  # docker build needs a Docker daemon, which runs in privileged containers only
-                    EnvironmentVariables=[
-                        codebuild.EnvironmentVariable(Name=key, Value=value) for key, value in variables.items()
-                    ],
-                ),
-                LogsConfig=codebuild.LogsConfig(
-                    CloudWatchLogs=codebuild.CloudWatchLogs(Status="ENABLED", GroupName=self.log_group.ref())
-                ),
-                TimeoutInMinutes=BUILD_MINUTES,
-            ),
-        )
-
     def _role(self) -> iam.Role:
         return because(
             "What the pipeline itself may do: fetch, build, and handle change sets of one stack.",
@@ -232,7 +165,7 @@ class Pipeline(Component):
                         "Deliver",
                         grants.use_connection(self.connection.ref()),
                         grants.exchange_artifacts(self.artifacts.bucket.get_att("Arn")),
-                        grants.run_builds(self.project.get_att("Arn")),
+                        grants.run_builds(self.build.project.get_att("Arn")),
                         grants.deploy_by_change_set(self._deployment.stack_name),
                         grants.hand_role_to("cloudformation", self._deployment.role_arn),
                     )
@@ -278,7 +211,7 @@ class Pipeline(Component):
             Name="Image",
             Namespace="Build",
             ActionTypeId=_action("Build", "CodeBuild"),
-            Configuration={"ProjectName": self.project.ref()},
+            Configuration={"ProjectName": self.build.project.ref()},
             InputArtifacts=[codepipeline.InputArtifacts(Name="Source")],
         )
 
