@@ -84,7 +84,9 @@ def _finished(wanted: Wanted, made: Made) -> tuple[str, dict[str, Any]]:
     schema = _schema(wanted.type)
     if schema is None:
         return made.physical_id, dict(made.attributes)
-    attributes = {**describe(schema, wanted).attributes}
+    # Fn::GetAtt also answers what was given ("Vpc.CidrBlock").
+    given = {name: value for name, value in wanted.properties.items() if not isinstance(value, dict)}
+    attributes = {**given, **describe(schema, wanted).attributes}
     if len(schema.primary_identifier) == 1:
         identifier = ".".join(schema.primary_identifier[0])
         attributes |= {identifier: made.physical_id} if identifier in attributes else {}

@@ -17,11 +17,11 @@ def install() -> dict[str, Reality]:
         if resource_type not in realities:
             realities[resource_type] = "stand-in"
             internals.RESOURCE_HANDLERS[resource_type] = _entry(resource_type, StandIn(resource_type))
-    # Before the extensions: what they repair still calls MiniStack's own entry.
     for resource_type, repair in REPAIRED.items():
-        internals.RESOURCE_HANDLERS[resource_type] = _entry(
-            resource_type, repair(_Native(resource_type, dict(internals.RESOURCE_HANDLERS[resource_type])))
-        )
+        native = dict(internals.RESOURCE_HANDLERS[resource_type])
+        repaired = _entry(resource_type, repair(_Native(native)))
+        # How a snapshot is taken and a resource imported stays MiniStack's.
+        internals.RESOURCE_HANDLERS[resource_type] = native | repaired
     for resource_type, handler in EXTENSIONS.items():
         internals.RESOURCE_HANDLERS[resource_type] = _entry(resource_type, handler)
     _run_on_worker_threads({*EXTENSIONS, *REPAIRED})
@@ -35,8 +35,7 @@ def install() -> dict[str, Reality]:
 class _Native:
     """MiniStack's own handler of a type."""
 
-    def __init__(self, resource_type: str, entry: dict[str, Any]) -> None:
-        self._type = resource_type
+    def __init__(self, entry: dict[str, Any]) -> None:
         self._entry = entry
 
     def create(self, wanted: Wanted) -> Made:
@@ -97,8 +96,10 @@ def _learn_replacements() -> None:
         internals.REPLACING, lambda schema: tuple(path[0] for path in schema.create_only if len(path) == 1)
     )
     provisioners._CONDITIONALLY_REPLACING_PROPERTIES = _FromSchema(internals.CONDITIONALLY_REPLACING, _conditional)
+    # A tag of an auto scaling group also says whether its instances get it, which a stack's tag does not.
+    tags = {**internals.TAG_PROPERTIES, "AWS::AutoScaling::AutoScalingGroup": None}
     provisioners._STACK_TAG_PROPERTY = _FromSchema(
-        internals.TAG_PROPERTIES, lambda schema: (schema.tag_property, "list") if schema.tag_property else None
+        tags, lambda schema: (schema.tag_property, "list") if schema.tag_property else None
     )
 
 

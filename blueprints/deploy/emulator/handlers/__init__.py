@@ -39,6 +39,8 @@ REPAIRED: Mapping[str, Callable[[Handler], Handler]] = {
     "AWS::DynamoDB::Table": natives.Table,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": natives.LoadBalancer,
     "AWS::IAM::InstanceProfile": natives.InstanceProfile,
+    "AWS::RDS::DBCluster": natives.Database,
+    "AWS::RDS::DBInstance": natives.Database,
     "AWS::S3::Bucket": natives.Bucket,
     "AWS::SecretsManager::Secret": natives.Secret,
 }

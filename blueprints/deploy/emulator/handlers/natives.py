@@ -1,5 +1,6 @@
 """MiniStack's own handlers where they lose or misreport something that we render: each wraps the handler it mends."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,38 @@ class LoadBalancer:
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self._native.delete(physical_id, properties)
+
+
+class Database:
+    """RDS keeps a managed password in a secret of its own, which MiniStack does not make."""
+
+    def __init__(self, native: Handler) -> None:
+        self._native = native
+
+    def create(self, wanted: Wanted) -> Made:
+        made = self._native.create(wanted)
+        if wanted.get("ManageMasterUserPassword"):
+            value = json.dumps({"username": wanted.get("MasterUsername"), "password": "local-password"})
+            name = _managed_secret(made.physical_id)
+            call("secretsmanager", "CreateSecret", {"Name": name, "SecretString": value})
+        return self._answer(made, wanted)
+
+    def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
+        return self._answer(self._native.update(physical_id, before, wanted), wanted)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self._native.delete(physical_id, properties)
+        internals.SECRETS.pop(_managed_secret(physical_id), None)
+
+    def _answer(self, made: Made, wanted: Wanted) -> Made:
+        if not wanted.get("ManageMasterUserPassword"):
+            return made
+        arn = internals.SECRETS[_managed_secret(made.physical_id)]["ARN"]
+        return Made(made.physical_id, {**made.attributes, "MasterUserSecret.SecretArn": arn})
+
+
+def _managed_secret(database: str) -> str:
+    return f"rds!{database}"
 
 
 class Alarm:
