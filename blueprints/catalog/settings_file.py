@@ -46,7 +46,7 @@ def schema(architecture: str) -> dict[str, Any]:
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"pattern": ENVIRONMENT_PATTERN},
-        "additionalProperties": {"$ref": "#/$defs/Environment"},
+        "additionalProperties": {"anyOf": [{"$ref": "#/$defs/Environment"}, {"type": "null"}]},
         "$defs": {"Environment": settings, **definitions},
     }
 
@@ -69,6 +69,6 @@ def _settings(kind: type[Settings], path: Path, name: str, values: Any) -> Setti
     if "environment" in (values or {}):
         raise SettingsError(f"{path}: {name}.environment is not allowed: the key above it, {name}, is the environment")
     try:
-        return kind(**{**(values or {}), "environment": name})
+        return kind(**{**{str(key): value for key, value in (values or {}).items()}, "environment": name})
     except SettingsError as error:
         raise SettingsError("\n".join(f"{path}: {name}.{line}" for line in str(error).splitlines())) from None

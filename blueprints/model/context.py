@@ -30,7 +30,8 @@ def because(
         context["must"] = list(must)
     if mutable is not None:
         context["mutable"] = mutable
-    resource.Metadata = {KEY: context, **resource.resource.get("Metadata", {})}
+    others = {key: value for key, value in resource.resource.get("Metadata", {}).items() if key != KEY}
+    resource.Metadata = {KEY: context, **others}
     return resource
 
 

@@ -18,11 +18,21 @@ if TYPE_CHECKING:
 Egress = Literal["public", "nat", "nat-per-zone", "endpoints"]
 Zones = Annotated[int, Field(ge=2, le=3)]
 
-ENVIRONMENT_PATTERN = r"^[a-z][a-z0-9-]{0,15}$"
+# Part of names such as a load balancer's, which must not end in a dash.
+ENVIRONMENT_PATTERN = r"^[a-z]([a-z0-9-]{0,14}[a-z0-9])?$"
+
+# Where rendering puts the stacks that environments share.
+SHARED = "shared"
+
+# Tags with a setting of their own, or that the library writes.
+OWN_TAGS = {"project": "project", "environment": "environment", "owner": "owner", "costcenter": "cost_center"}
 
 # Tag keys and values: EC2's limits are the narrowest of the services we tag (128 and 256 characters).
 TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+@-]+$")]
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[\w .:/=+@-]*$")]
+
+# Owner and cost centre stand on every resource of a template, which may have 51,200 bytes to be deployed without a bucket.
+ShortTagValue = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w .:/=+@-]*$")]
 
 # CloudWatch Logs accepts these retention periods, in days, and no others (API reference, PutRetentionPolicy).
 RETENTION_DAYS = (
@@ -70,14 +80,14 @@ class Settings(BaseModel):
     """Name of the environment, part of every stack's name; `dev` and `prod` come with defaults of their own."""
     project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")] = "project"
     """First part of every stack's name and the value of the tag Project."""
-    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    region: Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")] = "us-east-1"
     """AWS Region that the stacks are deployed to."""
-    owner: TagValue | None = None
+    owner: ShortTagValue | None = None
     """Value of the tag Owner; left out when not given."""
-    cost_center: TagValue | None = None
+    cost_center: ShortTagValue | None = None
     """Value of the tag CostCenter; left out when not given."""
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
-    """Further tags for every resource that takes tags."""
+    """Further tags of the stacks; CloudFormation hands them on to every resource that takes tags."""
     availability_zones: Zones = 2
     """Number of Availability Zones that the network spans."""
     vpc_cidr: str = "10.0.0.0/16"
@@ -108,8 +118,15 @@ class Settings(BaseModel):
         if not isinstance(values, dict):
             return values
         environment = values.get("environment", cls.model_fields["environment"].default)
-        defaults = cls.environment_defaults.get(environment, {}) if isinstance(environment, str) else {}
+        defaults = cls.environment_defaults.get(environment.strip(), {}) if isinstance(environment, str) else {}
         return {**defaults, **values}
+
+    @field_validator("environment")
+    @classmethod
+    def _not_shared(cls, value: str) -> str:
+        if value == SHARED:
+            raise ValueError("another name: this one stands for what environments share")
+        return value
 
     @field_validator("vpc_cidr")
     @classmethod
@@ -125,11 +142,15 @@ class Settings(BaseModel):
     @field_validator("tags")
     @classmethod
     def _own_prefix(cls, value: dict[str, str]) -> dict[str, str]:
-        reserved = sorted(key for key in value if key.lower().startswith("aws:") or key in {"Project", "Environment"})
+        reserved = sorted(key for key in value if key.lower().startswith("aws:"))
         if reserved:
-            raise ValueError(
-                f"keys that are neither Project, Environment nor AWS's own aws:... (got {', '.join(reserved)})"
-            )
+            raise ValueError(f"keys that do not begin with AWS's own aws: (got {', '.join(reserved)})")
+        own = sorted(key for key in value if key.lower() in OWN_TAGS)
+        if own:
+            raise ValueError(f"{own[0]} by the setting {OWN_TAGS[own[0].lower()]}")
+        # IAM knows no difference between the tags Team and team, and refuses a role that has both.
+        if len({key.lower() for key in value}) < len(value):
+            raise ValueError("keys that differ in more than upper and lower case")
         return value
 
     @field_validator("log_retention_days")
@@ -141,14 +162,14 @@ class Settings(BaseModel):
 
     @property
     def stamped_tags(self) -> dict[str, str]:
-        """The tags that every resource carries, in the order they are written."""
+        """The tags that templates write on every resource, in this order."""
         named = {
             "Project": self.project,
             "Environment": self.environment,
             "Owner": self.owner,
             "CostCenter": self.cost_center,
         }
-        return {key: value for key, value in named.items() if value is not None} | dict(sorted(self.tags.items()))
+        return {key: value for key, value in named.items() if value is not None}
 
     def stack_name(self, name: str, *, shared: bool = False) -> str:
         """The name of a stack in CloudFormation: unique in an account and Region."""
@@ -171,7 +192,9 @@ def _explain_one(settings: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{key}: no such setting ({hint}known settings: {', '.join(known)})"
     field = settings.model_fields.get(str(detail["loc"][0])) if detail["loc"] else None
     meaning = f" {field.description}" if field is not None and field.description else ""
-    allowed = re.sub(r"^(Value error, |Input should be |Assertion failed, )", "", detail["msg"])
+    allowed = re.sub(r"^(Value error, |Input should be )", "", detail["msg"]).replace(
+        "String should", "a string that should"
+    )
     if not detail["loc"]:
         return allowed
     return f"{key}: {value!r} is not allowed; give {allowed}.{meaning}"

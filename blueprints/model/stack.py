@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from troposphere import AWSObject, GetStackOutput, Output, Parameter, Tags, Template
+from troposphere import (
+    MAX_OUTPUTS,
+    MAX_PARAMETERS,
+    MAX_RESOURCES,
+    AWSObject,
+    GetStackOutput,
+    Output,
+    Parameter,
+    Tags,
+    Template,
+)
 
 from blueprints.model import parameters
 from blueprints.model.component import Component, owned
@@ -78,7 +88,8 @@ class Stack(Template):
         self.region = region or settings.region
         self.stack_name = settings.stack_name(name, shared=shared)
         self.keep_data = settings.keep_data or shared
-        self.tags = settings.stamped_tags | ({"Environment": "shared"} if shared else {})
+        self._stamps = settings.stamped_tags | ({"Environment": "shared"} if shared else {})
+        self.tags = self._stamps | dict(sorted(settings.tags.items()))
         self.images: list[ImageSource] = []
         self.secrets: list[SecretSource] = []
 
@@ -86,33 +97,50 @@ class Stack(Template):
         """Register a resource, a parameter, a component or several of these, stamped; hand it back.
 
         Raises:
-            TemplateError: another resource or parameter has the same logical id.
+            TemplateError: another resource or parameter has the same logical id, or there are too many of them.
 
         """
-        for part in owned(list(thing) if isinstance(thing, Iterable) else thing):
+        for part in owned(list(thing) if isinstance(thing, Iterable) and not isinstance(thing, Mapping) else thing):
             if isinstance(part, Parameter):
-                self._register(self.parameters, part)
+                self._register(self.parameters, part, MAX_PARAMETERS)
             else:
                 self._stamp(part)
-                self._register(self.resources, part)
+                self._register(self.resources, part, MAX_RESOURCES)
         return thing
 
-    def _register(self, section: dict[str, Any], part: AWSObject | Parameter) -> None:
-        there = section.get(part.title)
+    def _register(self, section: dict[str, Any], part: AWSObject | Parameter, most: int) -> None:
+        title = str(part.title)
+        # Ref means a parameter or a resource, so both share one set of names.
+        there = self.resources.get(title) or self.parameters.get(title)
         if there is not None and there is not part:
             raise TemplateError(
-                f"{self.name}: two things are called {part.title}; give one of them another name when you make it"
+                f"{self.name}: two things are called {title}; give one of them another name when you make it"
             )
-        section[part.title] = part
+        section[title] = part
+        if len(section) > most:
+            raise TemplateError(
+                f"{self.name}: {title} is one more than the {most} that CloudFormation takes; split the stack"
+            )
 
     def _stamp(self, resource: AWSObject) -> None:
         stamp_retention(resource, keep=self.keep_data)
         for name in TAG_PROPERTIES:
             if name in resource.props:
-                _stamp_tags(resource, name, self.tags)
+                _stamp_tags(resource, name, self._stamps)
 
     def output(self, name: str, value: Any, description: str) -> None:
-        """Publish a value under a logical id that other stacks, scripts and people can rely on."""
+        """Publish a value under a logical id that other stacks, scripts and people can rely on.
+
+        Raises:
+            TemplateError: there is such an output, there are too many, or the value is read from another stack.
+
+        """
+        if name in self.outputs:
+            raise TemplateError(f"{self.name}: two outputs are called {name}; give one of them another name")
+        if len(self.outputs) >= MAX_OUTPUTS:
+            raise TemplateError(f"{self.name}: output {name} is one more than the {MAX_OUTPUTS} that there can be")
+        if isinstance(value, GetStackOutput):
+            raise TemplateError(f"{self.name}: output {name} cannot hand on another stack's output; read that one")
         self.add_output(Output(name, Value=value, Description=description))
 
     def from_stack(self, producer: Stack, output: str) -> GetStackOutput:
@@ -129,7 +157,7 @@ class Stack(Template):
             known = ", ".join(producer.outputs) or "none"
             raise TemplateError(f"{self.name}: stack {producer.name} has no output {output}; its outputs: {known}")
         parameter = parameters.stack_name(producer.name, producer.stack_name)
-        name = self.parameters.setdefault(parameter.title, parameter)
+        name = self.parameters.setdefault(str(parameter.title), parameter)
         elsewhere = {"Region": producer.region} if producer.region != self.region else {}
         return GetStackOutput(StackName=name.ref(), OutputName=output, **elsewhere)
 
@@ -145,13 +173,13 @@ class Stack(Template):
             close = difflib.get_close_matches(logical_id, self.resources, n=3) or sorted(self.resources)
             raise TemplateError(f"{self.name}: no resource {logical_id}; there are {', '.join(close)}")
         for name, value in properties.items():
-            try:
-                setattr(resource, name, value)
-            except AttributeError:
+            if name not in {*resource.props, *resource.attributes}:
                 close = difflib.get_close_matches(name, resource.props, n=3) or sorted(resource.props)
                 raise TemplateError(
                     f"{logical_id}: {resource.resource_type} has no property {name}; there are {', '.join(close)}"
-                ) from None
+                )
+            try:
+                setattr(resource, name, value)
             except (TypeError, ValueError) as error:
                 raise TemplateError(f"{logical_id}.{name}: {value!r} is not allowed: {error}") from None
 
@@ -193,12 +221,12 @@ class Stack(Template):
 
 
 def _stamp_tags(resource: AWSObject, name: str, tags: dict[str, str]) -> None:
-    own = resource.properties.get(name)
+    own: Any = resource.properties.get(name)
     if resource.props[name][0] is dict:
-        resource.properties[name] = {**(own or {}), **tags}
+        resource.properties[name] = {**tags, **(own or {})}
         return
     listed = own.tags if isinstance(own, Tags) else list(own or [])
-    keys = {tag["Key"] for tag in listed}
+    keys = {tag["Key"] for tag in listed if isinstance(tag, dict)}
     # A new Tags each time: adding two Tags with + changes the right one in place.
     stamped = [{"Key": key, "Value": value} for key, value in tags.items() if key not in keys]
     result = Tags()

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from troposphere import Parameter
 
 from blueprints import catalog
-from blueprints.model.errors import RenderError
-from blueprints.model.settings import Settings
+from blueprints.model.errors import ManifestError, RenderError
+from blueprints.model.settings import SHARED, Settings
 from blueprints.model.stack import SecretSource, Stack
 from blueprints.render.manifest import ImageEntry, Manifest, ParameterEntry, SecretEntry, StackEntry
 from blueprints.render.template import to_json, to_yaml
 
-SHARED = "shared"
 MANIFEST = "manifest.json"
 
 
 def write(architecture: str, settings: Settings, output: Path) -> Manifest:
     """Render an architecture to ``output/<architecture>/<environment>/``, stacks that environments share beside it.
 
-    Everything is rendered before the first file is written, and each file takes its place in one step, so that an
-    error leaves the files that were there whole. Templates that the settings no longer ask for are removed.
+    Everything is rendered, and written beside its place, before the first file takes its place, so that an error leaves
+    what was there as it was. Templates of the former manifest that the settings no longer ask for are removed.
 
     Raises:
         RenderError: a file cannot be written.
         TemplateError: a stack cannot be rendered.
     """
     stacks = catalog.load(architecture).build(settings)
-    folder = output / architecture / settings.environment
+    folder = _normal(output / architecture / settings.environment)
     manifest = manifest_of(architecture, settings, stacks).placed_in(folder)
-    files = {folder / MANIFEST: manifest.to_text()}
+    files = {}
     for stack, entry in zip(stacks, manifest.stacks, strict=True):
-        files[folder / entry.yaml_file] = to_yaml(stack)
-        files[folder / entry.json_file] = to_json(stack)
+        files[_normal(folder / entry.yaml_file)] = to_yaml(stack)
+        files[_normal(folder / entry.json_file)] = to_json(stack)
+    files[folder / MANIFEST] = manifest.to_text()
     former = _templates_of(folder)
-    for path, text in files.items():
-        replace(Path(os.path.normpath(path)), text)
-    for path in sorted(former - {Path(os.path.normpath(path)) for path in files}):
+    replace(files)
+    for path in sorted(former - files.keys()):
         path.unlink(missing_ok=True)
     return manifest
 
@@ -80,7 +81,7 @@ def _entry(stack: Stack) -> StackEntry:
 def _parameter(parameter: Parameter) -> ParameterEntry:
     given: dict[str, Any] = parameter.properties
     return ParameterEntry(
-        name=parameter.title,
+        name=str(parameter.title),
         type=given["Type"],
         required="Default" not in given,
         default=given.get("Default"),
@@ -89,7 +90,10 @@ def _parameter(parameter: Parameter) -> ParameterEntry:
         pattern=given.get("AllowedPattern"),
         min_value=given.get("MinValue"),
         max_value=given.get("MaxValue"),
+        min_length=given.get("MinLength"),
+        max_length=given.get("MaxLength"),
         constraint_description=given.get("ConstraintDescription"),
+        no_echo=given.get("NoEcho"),
     )
 
 
@@ -99,27 +103,53 @@ def _secret(secret: SecretSource) -> SecretEntry:
     return SecretEntry(name=secret.name, kind="secretsmanager", stack=secret.stack, output=secret.output)
 
 
-def replace(path: Path, text: str) -> None:
-    """Put *text* at *path* in one step: a reader sees the old file or the new one, never half of either.
+def replace(texts: Mapping[Path, str]) -> None:
+    """Put each text at its path in one step: a reader sees the old file or the new one, never half of either.
 
     Raises:
-        RenderError: the file cannot be written; the old one is still there.
+        RenderError: a file cannot be written; the old ones are still there.
     """
+    staged: dict[Path, Path] = {}
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        for path, text in texts.items():
+            staged[path] = _stage(path, text)
+        for path, temporary in staged.items():
+            temporary.replace(path)
     except OSError as error:
         raise RenderError(f"{path} cannot be written: {error.strerror}; name another folder with --output") from error
+    finally:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _stage(path: Path, text: str) -> Path:
+    """Write beside *path* what is to take its place."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        temporary.chmod(0o644)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
 
 
 def _templates_of(folder: Path) -> set[Path]:
-    """The templates of an environment that an earlier rendering left in its own folder."""
-    return {path for suffix in ("yaml", "json") for path in folder.glob(f"*.{suffix}") if path.name != MANIFEST}
+    """The templates in an environment's own folder that its manifest names; other files there are somebody else's."""
+    try:
+        former = Manifest.load(folder / MANIFEST)
+    except ManifestError:
+        return set()
+    paths = {_normal(folder / name) for entry in former.stacks for name in (entry.yaml_file, entry.json_file)}
+    return {path for path in paths if path.parent == _normal(folder)}
+
+
+def _normal(path: Path) -> Path:
+    """The path without ``..``."""
+    return Path(os.path.normpath(path))

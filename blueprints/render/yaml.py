@@ -6,7 +6,7 @@ wrapping, no anchors, no comments, so that equal data always gives equal bytes.
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "~", "="})
 _PLAIN = re.compile(r"[A-Za-z/_$.](?:[\w ./+=@$%^()<>;~*?&!|{}'\"-]|:(?=[^\s])|,)*", re.ASCII)
 _NUMBER_OR_DATE = re.compile(r"[-+.]?[\d_.][\d_.:eE+xXoO-]*|[-+]?\.(?:inf|nan)", re.IGNORECASE)
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 # A tag belongs to one node, so a short form cannot hold another short form as its only argument. AWS asks for the full
 # name of Fn::GetStackOutput wherever an argument is a short form, and ours always name a parameter; its documentation
@@ -112,12 +114,19 @@ def _scalar(value: Any) -> str:
     if value is True or value is False or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, int | float):
-        return json.dumps(value)
+        return _number(value)
     if isinstance(value, str):
         return _string(value)
     if value in ({}, []):
         return "{}" if value == {} else "[]"
     raise TypeError(f"{value!r} has no place in a template")
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        raise TypeError(f"{value!r} has no place in a template")
+    # YAML 1.1 takes 1e+22 for a string: its numbers have a point before the exponent.
+    return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))
 
 
 def _string(text: str) -> str:
@@ -130,4 +139,9 @@ def _string(text: str) -> str:
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
-    return json.dumps(text)  # YAML's double-quoted style reads JSON's escapes
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    """One character in double quotes: by its number, where nobody would see it."""
+    return _ESCAPES.get(character) or (character if character.isprintable() else f"\\U{ord(character):08x}")
