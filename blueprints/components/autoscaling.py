@@ -13,8 +13,10 @@ from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.target_group import TargetGroup
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
 
 COOLDOWN_SECONDS = 300
+WORDS = {"Cpu": "CPU", "Memory": "memory"}
 SERVICE_TASKS = "ecs:service:DesiredCount"
 
 
@@ -59,6 +61,9 @@ class Autoscaling(Component):
         requests: requests a task and minute to hold, or None.
         steps: steps on CPU with an alarm each, or None; beside ``cpu`` the two would pull at each other.
         schedule: changes of the bounds by the clock.
+
+    Raises:
+        SettingsError: both ``cpu`` and ``steps`` are given.
     """
 
     def __init__(  # noqa: PLR0913 - each is a way to scale
@@ -74,6 +79,10 @@ class Autoscaling(Component):
         steps: CpuSteps | None = None,
         schedule: Sequence[ScheduledCapacity] = (),
     ) -> None:
+        if cpu is not None and steps is not None:
+            raise SettingsError(
+                f"steps: {name} follows CPU by target ({cpu} percent) already; give cpu or steps, not both"
+            )
         self._name, self._service = name, service
         self.target = because(
             "The bounds that autoscaling keeps the number of tasks in; the service itself sets none.",
@@ -98,7 +107,7 @@ class Autoscaling(Component):
 
     def _track(self, kind: str, metric: str, percent: int) -> applicationautoscaling.ScalingPolicy:
         specification = applicationautoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
-        return self._tracking_policy(kind, specification, percent, f"Holds {kind.upper()} at {percent} percent.")
+        return self._tracking_policy(kind, specification, percent, f"Holds {WORDS[kind]} at {percent} percent.")
 
     def _track_requests(self, requests: RequestsPerTarget) -> applicationautoscaling.ScalingPolicy:
         label = Sub(

@@ -9,6 +9,7 @@ from typing import Any
 from troposphere import Ref, ecs, logs
 
 from blueprints.components.secret import SecretValue
+from blueprints.model.errors import SettingsError
 
 # Room for temporary files when the root file system is read-only, in MiB; it counts as memory of the task.
 TEMPORARY_MEBIBYTES = 64
@@ -30,6 +31,9 @@ class Container:
         health_path: path that answers 200 when it is well, asked from inside as well; None asks nothing inside.
         user: user and group that it runs as; None leaves it to the image.
         writable: leave the root file system writable (ECS Exec needs it).
+
+    Raises:
+        SettingsError: a plain value and a secret have the same name, which ECS refuses.
     """
 
     name: str
@@ -41,6 +45,11 @@ class Container:
     start_seconds: int = 60
     user: str | None = "1000:1000"
     writable: bool = False
+
+    def __post_init__(self) -> None:
+        twice = sorted(self.environment.keys() & self.secrets.keys())
+        if twice:
+            raise SettingsError(f"variables: {', '.join(twice)} is a secret of the container already; leave it out")
 
 
 def definition(container: Container, log_group: logs.LogGroup, *, stream_prefix: str) -> ecs.ContainerDefinition:

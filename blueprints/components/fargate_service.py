@@ -18,6 +18,7 @@ from blueprints.components.target_group import TargetGroup
 from blueprints.components.task_size import TaskSize
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
 
 Capacity = Literal["on-demand", "spot-above-first", "spot"]
 
@@ -55,6 +56,9 @@ class FargateService(Component):
         shell: allow ECS Exec; the container's root file system has to be writable for it.
         blue_green: deploy blue/green instead of rolling.
         physical_name: service and task family, where a document names them.
+
+    Raises:
+        SettingsError: a shell is asked for in a container whose root file system is read-only.
     """
 
     def __init__(  # noqa: PLR0913 - each is a decision of the architect's
@@ -80,6 +84,10 @@ class FargateService(Component):
         physical_name: str | None = None,
         group_name: str | None = None,
     ) -> None:
+        if shell and not container.writable:
+            raise SettingsError(
+                f"shell: ECS Exec writes to the root file system; make container {container.name} writable"
+            )
         self.name, self.port = name, container.port
         self._container, self._cluster = container, cluster
         self.security_group = closed_security_group(name, network.vpc_id, f"Tasks of {name}", group_name=group_name)

@@ -17,6 +17,8 @@ FARGATE_SIZES: dict[int, tuple[int, ...]] = {
     1024: tuple(range(2048, 8192 + 1, 1024)),
     2048: tuple(range(4096, 16384 + 1, 1024)),
     4096: tuple(range(8192, 30720 + 1, 1024)),
+    8192: tuple(range(16384, 61440 + 1, 4096)),
+    16384: tuple(range(32768, 122880 + 1, 8192)),
 }
 
 
@@ -54,8 +56,8 @@ class TaskSize:
                     label="Memory (MiB)",
                     description="Memory of a task in MiB; what is allowed depends on the CPU units",
                     default=str(memory),
-                    pattern=r"^(512|[1-9][0-9]{3,4})$",
-                    constraint="512, or a multiple of 1024 up to 30720, that goes with the CPU units",
+                    pattern=r"^(512|[1-9][0-9]{3,5})$",
+                    constraint="512, or a multiple of 1024 up to 122880, that goes with the CPU units",
                 )
             ),
         )
