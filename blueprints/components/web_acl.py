@@ -19,6 +19,9 @@ MANAGED = {
     "AWSManagedRulesKnownBadInputsRuleSet": "Requests that exploit known holes",
 }
 
+# A group of rules takes an OverrideAction where a rule of ours has an Action.
+AS_THE_GROUP_SAYS: dict[str, Any] = {"None": {}}
+
 # Overriding a rule that the group does not have is refused by AWS WAF, so the names stand here (AWS WAF Developer
 # Guide, "Baseline rule groups", core rule set). The BODY rules are those that uploads and long texts run into.
 COMMON_RULES = frozenset(
@@ -107,15 +110,14 @@ class WebAcl(Component):
             for rule in count
             if group == COMMON
         ]
-        overrides = {"RuleActionOverrides": counted} if counted else {}
+        statement = wafv2.ManagedRuleGroupStatement(VendorName="AWS", Name=group)
+        if counted:
+            statement.RuleActionOverrides = counted
         return wafv2.WebACLRule(
             Name=group,
             Priority=priority,
-            Statement=wafv2.Statement(
-                ManagedRuleGroupStatement=wafv2.ManagedRuleGroupStatement(VendorName="AWS", Name=group, **overrides)
-            ),
-            # A group's rules act as they say; a rule of ours would have an Action here instead.
-            OverrideAction=wafv2.OverrideAction(**{"None": {}}),
+            Statement=wafv2.Statement(ManagedRuleGroupStatement=statement),
+            OverrideAction=wafv2.OverrideAction(**AS_THE_GROUP_SAYS),
             VisibilityConfig=self._visible(group),
         )
 

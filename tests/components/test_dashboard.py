@@ -81,7 +81,7 @@ def test_widgets_fill_rows_of_three(body_of, metrics):
 
 def test_a_person_can_read_it(body_of, metrics):
     text, _ = body_of(Dashboard("Service", metrics=metrics))
-    assert max(len(line) for line in text.splitlines()) <= 160
+    assert max(len(line) for line in text.splitlines()) <= 200
     assert '["AWS/ApplicationELB", "RequestCount", "LoadBalancer", "${LoadBalancer}", {"stat": "Sum"}]' in text
 
 
