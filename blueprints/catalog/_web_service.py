@@ -27,7 +27,8 @@ from blueprints.model.parameters import DOMAIN_PATTERN, StackParameter
 from blueprints.model.settings import Settings
 from blueprints.model.stack import ImageSource, Stack
 
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+VariableValue = Annotated[str, Field(max_length=128)]
 
 
 class WebServiceSettings(Settings):
@@ -58,14 +59,14 @@ class WebServiceSettings(Settings):
 
     container_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     """TCP port that the container listens on."""
-    health_check_path: Annotated[str, Field(pattern=r"^/[!-~]{0,1023}$")] = "/health"
+    health_check_path: Annotated[str, Field(pattern=r"^/[!-~]{0,63}$")] = "/health"
     """Path that answers 200 while the application is well."""
     container_health_check: bool = True
     """Ask for health inside the container too, with curl, wget or Python; off for images that have none of them."""
     start_seconds: Annotated[int, Field(ge=0, le=300)] = 60
     """Seconds that a task may take to get well after its start."""
-    variables: dict[VariableName, str] = Field(default_factory=dict)
-    """Further plain environment variables of the container; no secrets."""
+    variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=12)
+    """Further plain environment variables of the container, 12 at most; no secrets."""
     run_as: Annotated[str, Field(pattern=r"^(\d{1,10}(:\d{1,10})?)?$")] = "1000:1000"
     """User and group id that the container runs as; empty leaves it to the image."""
     writable_root: bool = False
@@ -172,7 +173,7 @@ def place(stack: Stack, producer: Stack | None) -> Network:
 def ask_for_image(stack: Stack, repository: str) -> StackParameter:
     """The parameter that says which image runs; a deployment looks whether it is there."""
     tag = stack.add(parameters.image_tag(repository))
-    stack.images.append(ImageSource(repository, tag.title))
+    stack.images.append(ImageSource(repository, str(tag.title)))
     return tag
 
 
@@ -259,9 +260,7 @@ def protect(stack: Stack, settings: WebServiceSettings, balancer: LoadBalancer) 
         stack.add(acl)
 
 
-def show(
-    stack: Stack, *, service: FargateService, balancer: LoadBalancer, targets: Sequence[TargetGroup]
-) -> None:
+def show(stack: Stack, *, service: FargateService, balancer: LoadBalancer, targets: Sequence[TargetGroup]) -> None:
     """A dashboard, and the names under which a monitoring stack and people find the service's metrics."""
     metrics = ServiceMetrics(
         load_balancer=balancer.load_balancer.get_att("LoadBalancerFullName"),

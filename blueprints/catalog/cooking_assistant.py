@@ -57,11 +57,11 @@ class Settings(WebServiceSettings):
         "prod": {**WebServiceSettings.environment_defaults["prod"], "autoscaling": True}
     }
 
-    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")] = "cooking-assistant"
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")] = "cooking-assistant"
     """First part of every stack's name and the value of the tag Project."""
     secret_source: Literal["secrets-manager", "parameter-store"] = "secrets-manager"
     """Where the Anthropic API key is kept: a secret that the data stack makes, or an SSM SecureString that exists."""
-    secret_parameter: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")] = (
+    secret_parameter: Annotated[str, Field(max_length=128, pattern=r"^/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")] = (
         "/cooking-assistant/ANTHROPIC_API_KEY"
     )
     """Name of the SSM parameter, where `secret_source` is `parameter-store`."""

@@ -30,7 +30,14 @@ from blueprints.components.container import Container
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
-from blueprints.components.pipeline import Pipeline
+from blueprints.components.pipeline import (
+    Deployment,
+    Pipeline,
+    SourceCode,
+    deployment_role_arn,
+    source_branch,
+    source_repository,
+)
 from blueprints.components.repository import image_uri
 from blueprints.components.secret import SecretValue
 from blueprints.components.target_group import HealthCheck, TargetGroup
@@ -49,7 +56,7 @@ LONGEST_NAME = 32
 class Settings(WebServiceSettings):
     """Settings of the Face Recognition API."""
 
-    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")] = "facerec"
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")] = "facerec"
     """First part of every stack's name and the value of the tag Project."""
     task_cpu: int = 1024
     """CPU units of a task (default of the parameter TaskCpu); 1024 are one vCPU."""
@@ -63,9 +70,9 @@ class Settings(WebServiceSettings):
     """Percent of CPU below which a task is taken away."""
     start_seconds: Annotated[int, Field(ge=0, le=300)] = 120
     """Seconds that a task may take to get well after its start: it loads its models first."""
-    application_environment: str = "production"
+    application_environment: Annotated[str, Field(max_length=64)] = "production"
     """Value of the container's variable ENVIRONMENT."""
-    parameter_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.-]+)+/$")] = "/facerec/"
+    parameter_path: Annotated[str, Field(max_length=48, pattern=r"^(/[A-Za-z0-9_.-]+)+/$")] = "/facerec/"
     """Path of the SSM SecureString parameters that hold the service's keys."""
     access_keys: bool = False
     """Give the container long-lived AWS keys from SSM, for a system that cannot use its task role yet."""
@@ -137,14 +144,8 @@ def _data(settings: Settings) -> Stack:
     stack.output("FacesBucketName", faces.bucket.ref(), "The bucket with the faces")
     stack.output("FacesBucketObjects", Sub(f"${{{faces.bucket.title}.Arn}}/*"), "ARN of the objects in the bucket")
     if settings.backup:
-        stack.add(
-            Backup(
-                "Faces",
-                resource_arn=faces.bucket.get_att("Arn"),
-                keep_days=settings.backup_days,
-                keep=settings.keep_data,
-            )
-        )
+        faces_arn = faces.bucket.get_att("Arn")
+        stack.add(Backup("Faces", resource=faces_arn, kind="s3", days=settings.backup_days, keep=settings.keep_data))
     return stack
 
 
@@ -281,5 +282,27 @@ def _pipeline(settings: Settings, service: Stack) -> Stack:
         arch="Source by a connection -> CodeBuild builds and pushes the image -> CloudFormation deploys the service",
         must=["The connection is confirmed once in the console before the first run"],
     )
-    stack.add(Pipeline("Delivery", repository=REPOSITORY, service=service, approval=settings.keep_data))
+    repository = stack.add(source_repository())
+    branch, role = stack.add(source_branch()), stack.add(deployment_role_arn())
+    # What the service's stack asks for without a default, the pipeline's stack asks for and hands on.
+    asked = [one for name, one in service.parameters.items() if "Default" not in one.properties and name != "ImageTag"]
+    stack.add(asked)
+    deployment = Deployment(
+        stack_name=service.stack_name,
+        template=f"output/facerec/{settings.environment}/service.yaml",
+        role_arn=role.ref(),
+        approval=settings.keep_data,
+        capabilities=" ".join(service.capabilities),
+        parameters={str(one.title): f"${{{one.title}}}" for one in asked},
+    )
+    source = SourceCode(repository.ref(), branch.ref())
+    stack.add(
+        Pipeline(
+            "Delivery",
+            source=source,
+            repository=REPOSITORY,
+            deployment=deployment,
+            log_retention_days=settings.log_retention_days,
+        )
+    )
     return stack

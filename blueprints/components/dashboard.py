@@ -23,7 +23,6 @@ from blueprints.model.context import because
 # CloudWatch lays widgets out on 24 columns.
 COLUMNS = 24
 WIDTH, HEIGHT = 8, 6
-LINE = 140
 
 # A widget is what CloudWatch's "Dashboard body structure and syntax" calls the properties of a metric widget.
 Widget = dict[str, Any]
@@ -44,7 +43,7 @@ class Dashboard(Component):
 
     def __init__(self, name: str, *, metrics: ServiceMetrics, widgets: Sequence[Widget] | None = None) -> None:
         shown = everything(len(metrics.target_groups)) if widgets is None else widgets
-        body = _readable({"widgets": [_placed(number, widget) for number, widget in enumerate(shown)]})
+        body = _readable(shown)
         names = {"LoadBalancer": metrics.load_balancer, "Cluster": metrics.cluster, "Service": metrics.service}
         names |= {f"TargetGroup{number}": group for number, group in enumerate(metrics.target_groups, start=1)}
         used = set(re.findall(r"\$\{(\w+)\}", body))
@@ -129,27 +128,20 @@ def cpu_and_memory() -> Widget:
 
 
 def _widget(title: str, metrics: Sequence[Sequence[Any]], axis: Widget | None = None) -> Widget:
-    how = {"view": "timeSeries", "stacked": False, "region": "${AWS::Region}", "period": 60, "stat": "Average"}
+    how = {"view": "timeSeries", "region": "${AWS::Region}", "period": 60, "stat": "Average"}
     return {"title": title, **how, "metrics": metrics, **({} if axis is None else {"yAxis": axis})}
 
 
-def _placed(number: int, properties: Widget) -> dict[str, Any]:
+def _readable(widgets: Sequence[Widget]) -> str:
+    """The dashboard's body as JSON: a line for each widget's place and manner, and one for each metric."""
+    return '{"widgets": [\n' + ",\n".join(_block(number, widget) for number, widget in enumerate(widgets)) + "\n]}"
+
+
+def _block(number: int, properties: Widget) -> str:
     row, column = divmod(number, COLUMNS // WIDTH)
-    place = {"x": column * WIDTH, "y": row * HEIGHT, "width": WIDTH, "height": HEIGHT}
-    return {"type": "metric", **place, "properties": properties}
-
-
-def _readable(value: Any, indent: str = "") -> str:
-    """JSON in the order written, with everything on one line that fits on one."""
-    line = json.dumps(value)
-    if not value or not isinstance(value, dict | list) or len(indent) + len(line) <= LINE:
-        return line
-    deeper = f"{indent}  "
-    if isinstance(value, dict):
-        opening, closing = "{}"
-        parts = [f"{json.dumps(key)}: {_readable(item, deeper)}" for key, item in value.items()]
-    else:
-        opening, closing = "[]"
-        parts = [_readable(item, deeper) for item in value]
-    body = ",\n".join(f"{deeper}{part}" for part in parts)
-    return f"{opening}\n{body}\n{indent}{closing}"
+    place = {"type": "metric", "x": column * WIDTH, "y": row * HEIGHT, "width": WIDTH, "height": HEIGHT}
+    manner = {key: value for key, value in properties.items() if key != "metrics"}
+    metrics = ",\n".join(f"    {json.dumps(metric)}" for metric in properties["metrics"])
+    return (
+        f'{json.dumps(place)[:-1]}, "properties": {{\n  {json.dumps(manner)[1:-1]},\n  "metrics": [\n{metrics}\n  ]}}}}'
+    )

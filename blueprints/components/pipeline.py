@@ -51,7 +51,7 @@ class Deployment:
         role_arn: the role that CloudFormation takes on; it alone decides what a deployment may change.
         approval: wait for a person between showing what would change and changing it.
         capabilities: what the template's IAM resources need to be acknowledged.
-        parameters: values of further parameters that have no default.
+        parameters: values of further parameters that have no default; ``${Name}`` stands for a parameter of this stack.
 
     """
 
@@ -219,7 +219,7 @@ class Pipeline(Component):
         prepare = self._change_set("Prepare", "CHANGE_SET_REPLACE")
         prepare.Configuration |= {
             "TemplatePath": f"Source::{self._deployment.template}",
-            "ParameterOverrides": json.dumps({"ImageTag": "#{Build.IMAGE_TAG}", **self._deployment.parameters}),
+            "ParameterOverrides": self._overrides(),
             "Capabilities": self._deployment.capabilities,
             "RoleArn": self._deployment.role_arn,
         }
@@ -236,6 +236,10 @@ class Pipeline(Component):
         for order, action in enumerate(actions, start=1):
             action.RunOrder = order
         return actions
+
+    def _overrides(self) -> Any:
+        text = json.dumps({"ImageTag": "#{Build.IMAGE_TAG}", **self._deployment.parameters})
+        return Sub(text) if "${" in text else text
 
     def _change_set(self, name: str, mode: str) -> codepipeline.Actions:
         return codepipeline.Actions(

@@ -31,8 +31,8 @@ OWN_TAGS = {"project": "project", "environment": "environment", "owner": "owner"
 TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+@-]+$")]
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[\w .:/=+@-]*$")]
 
-# Owner and cost centre stand on every resource of a template, which may have 51,200 bytes to be deployed without a bucket.
-ShortTagValue = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w .:/=+@-]*$")]
+# Owner and cost centre stand on every resource, and a template may have 51,200 bytes to be deployed without a bucket.
+ShortTagValue = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[\w .:/=+@-]*$")]
 
 # CloudWatch Logs accepts these retention periods, in days, and no others (API reference, PutRetentionPolicy).
 RETENTION_DAYS = (
@@ -78,7 +78,7 @@ class Settings(BaseModel):
 
     environment: Annotated[str, Field(pattern=ENVIRONMENT_PATTERN)] = "dev"
     """Name of the environment, part of every stack's name; `dev` and `prod` come with defaults of their own."""
-    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$")] = "project"
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")] = "project"
     """First part of every stack's name and the value of the tag Project."""
     region: Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")] = "us-east-1"
     """AWS Region that the stacks are deployed to."""
