@@ -87,7 +87,8 @@ fresh: $(RUNTIME) ## Is output/ what the code renders?
 
 .PHONY: pytest
 pytest: $(DEVELOPMENT) $(CHECKOV) ## Run the tests on all cores, with coverage; TESTS= and OPTIONS= narrow them
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term $(OPTIONS) $(TESTS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term $(if $(TESTS),,--cov-fail-under=90) \
+		$(OPTIONS) $(TESTS)
 
 .PHONY: bench
 bench: $(RUNTIME) ## Measure rendering, linting and starting
