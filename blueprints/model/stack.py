@@ -92,6 +92,7 @@ class Stack(Template):
         self.tags = self._stamps | dict(sorted(settings.tags.items()))
         self.images: list[ImageSource] = []
         self.secrets: list[SecretSource] = []
+        self._data: list[str] = []
 
     def add(self, thing: Thing) -> Thing:
         """Register a resource, a parameter, a component or several of these, stamped; hand it back.
@@ -123,6 +124,9 @@ class Stack(Template):
             )
 
     def _stamp(self, resource: AWSObject) -> None:
+        # A component that says Delete by itself says that nothing is lost with the resource.
+        if holds_data(resource) and resource.resource.get("DeletionPolicy") != "Delete":
+            self._data.append(str(resource.title))
         stamp_retention(resource, keep=self.keep_data)
         for name in TAG_PROPERTIES:
             if name in resource.props:
@@ -194,7 +198,7 @@ class Stack(Template):
     @property
     def retained(self) -> list[str]:
         """Logical ids of what holds data."""
-        return [title for title, resource in self.resources.items() if holds_data(resource)]
+        return [title for title in self._data if title in self.resources]
 
     @property
     def termination_protection(self) -> bool:

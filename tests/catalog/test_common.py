@@ -1,0 +1,250 @@
+"""What holds for every architecture: the rows XX-01 to XX-14, on everything that is rendered."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from blueprints import catalog
+from blueprints.catalog import cooking_assistant, facerec
+from blueprints.model.context import KEY
+from blueprints.model.retention import STATEFUL
+from blueprints.render import to_json, to_yaml
+from tests.catalog.rendered import render, text
+
+# Everything that can be switched on, with values as long as settings take them.
+LONGEST = {
+    "owner": "o" * 32,
+    "cost_center": "c" * 32,
+    "project": "p" * 24,
+    "environment": "e" * 16,
+    "variables": {f"{'V' * 62}{number:02}": "v" * 128 for number in range(12)},
+    "health_check_path": "/" + "h" * 63,
+    "domain_name": f"{'a' * 63}.example.com",
+    "hosted_zone_id": "Z" + "A" * 31,
+    "alert_email": "somebody@example.com",
+    "availability_zones": 3,
+    "egress": "nat-per-zone",
+    "flow_logs": True,
+    "keep_data": True,
+    "access_logs": True,
+    "alarms": True,
+    "waf": True,
+    "shell": True,
+    "capacity": "spot-above-first",
+}
+EVERYTHING = {
+    "cooking-assistant": cooking_assistant.Settings(
+        **LONGEST, storage="aurora", cache=True, autoscaling=True, sign_in="people-and-machines"
+    ),
+    "facerec": facerec.Settings(
+        **LONGEST,
+        deployment="blue-green",
+        documented_names=False,
+        access_keys=True,
+        parameter_path="/" + "x" * 46 + "/",
+        backup=True,
+        pipeline=True,
+    ),
+}
+CASES = [(name, environment) for name in catalog.names() for environment in ("dev", "prod")]
+every = pytest.mark.parametrize(("name", "environment"), CASES)
+
+
+def resources_of(name, environment):
+    return [
+        (logical_id, resource)
+        for template in render(name, environment).templates.values()
+        for logical_id, resource in template["Resources"].items()
+    ]
+
+
+@pytest.mark.row("XX-01")
+@every
+def test_what_is_committed_is_what_the_code_renders(name, environment, output):
+    for stack in render(name, environment).stacks:
+        folder = output / name / ("shared" if stack.shared else environment)
+        assert (folder / f"{stack.name}.yaml").read_text() == to_yaml(stack), "run `make render`"
+        assert (folder / f"{stack.name}.json").read_text() == to_json(stack), "run `make render`"
+
+
+@pytest.mark.row("XX-01")
+@every
+def test_yaml_has_short_forms_and_no_comments(name, environment):
+    for stack in render(name, environment).stacks:
+        written = to_yaml(stack)
+        assert not re.search(r"^\s*#", written, re.MULTILINE)
+        long_forms = set(re.findall(r"\bFn::\w+:", written))
+        assert long_forms <= {"Fn::GetStackOutput:", "Fn::Contains:"}, "AWS documents no short form for these here"
+
+
+@pytest.mark.row("XX-03")
+@pytest.mark.parametrize("name", catalog.names())
+def test_no_statement_allows_a_whole_service_or_everything(name):
+    unscoped = {"ecr:GetAuthorizationToken", "ssmmessages:"}
+    for stack in catalog.load(name).build(EVERYTHING[name]):
+        for logical_id, resource in json.loads(to_json(stack))["Resources"].items():
+            for statement in _statements(resource):
+                if statement["Effect"] != "Allow":
+                    continue
+                assert not [action for action in statement["Action"] if "*" in action], logical_id
+                assert "NotAction" not in statement
+                if "*" in statement.get("Resource", []) and resource["Type"] != "AWS::KMS::Key":
+                    assert all(action.startswith(tuple(unscoped)) for action in statement["Action"]), logical_id
+
+
+def _statements(value):
+    if isinstance(value, dict):
+        if "Effect" in value:
+            yield value
+        for item in value.values():
+            yield from _statements(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _statements(item)
+
+
+@pytest.mark.row("XX-04")
+@every
+def test_no_value_of_a_secret_is_written_anywhere(name, environment):
+    for logical_id, resource in resources_of(name, environment):
+        if resource["Type"] == "AWS::SecretsManager::Secret":
+            assert "SecretString" not in resource["Properties"], logical_id
+        if resource["Type"] == "AWS::ECS::TaskDefinition":
+            plain = {
+                pair["Name"] for one in resource["Properties"]["ContainerDefinitions"] for pair in one["Environment"]
+            }
+            assert not {key for key in plain if re.search("KEY|TOKEN|PASSWORD|SECRET", key)}
+
+
+@pytest.mark.row("XX-05")
+@pytest.mark.parametrize("name", catalog.names())
+def test_prod_keeps_what_holds_data(name):
+    for stack in catalog.load(name).build(EVERYTHING[name]):
+        assert stack.termination_protection
+        for logical_id, resource in stack.resources.items():
+            # The key of the alarms' topic encrypts messages on their way: nothing is kept under it.
+            if resource.resource_type in STATEFUL and logical_id != "AlertsKey":
+                assert resource.resource["DeletionPolicy"] in {"RetainExceptOnCreate", "Snapshot"}, logical_id
+                assert resource.resource["UpdateReplacePolicy"] in {"Retain", "Snapshot"}, logical_id
+                denied = stack.stack_policy["Statement"][1]
+                assert denied["Effect"] == "Deny"
+                assert f"LogicalResourceId/{logical_id}" in denied["Resource"]
+
+
+@pytest.mark.row("XX-05")
+@pytest.mark.parametrize("name", catalog.names())
+def test_dev_leaves_nothing_behind_but_the_images(name):
+    for stack in render(name, "dev").stacks:
+        policies = {resource.resource.get("DeletionPolicy") for resource in stack.resources.values()}
+        assert policies <= ({"RetainExceptOnCreate"} if stack.shared else {None, "Delete"})
+        assert stack.termination_protection is stack.shared
+
+
+@pytest.mark.row("XX-06")
+def test_only_documented_names_are_fixed_and_they_carry_the_environment():
+    names = {
+        "BucketName",
+        "TableName",
+        "RoleName",
+        "ClusterName",
+        "ServiceName",
+        "GroupName",
+        "LogGroupName",
+        "TopicName",
+    }
+    names |= {"SecretName", "DBClusterIdentifier", "ReplicationGroupId", "DashboardName", "AlarmName", "QueueName"}
+    for name, environment in CASES:
+        for logical_id, resource in resources_of(name, environment):
+            properties = resource.get("Properties", {})
+            fixed = {properties[key] for key in names & properties.keys() if isinstance(properties[key], str)}
+            if "ElasticLoadBalancingV2" in resource["Type"] and "Name" in properties:
+                fixed.add(properties["Name"])
+            if name == "cooking-assistant":
+                assert not fixed, logical_id
+            assert all(value.endswith(environment) for value in fixed), logical_id
+
+
+@pytest.mark.row("XX-07")
+@every
+def test_every_parameter_says_what_it_takes(name, environment):
+    for template in render(name, environment).templates.values():
+        parameters = template.get("Parameters", {})
+        for title, parameter in parameters.items():
+            assert parameter["Type"], title
+            assert parameter["Description"], title
+            if not parameter["Type"].startswith(("AWS::", "List<AWS::")):
+                assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), title
+                assert parameter["ConstraintDescription"], title
+        if parameters:
+            groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+            assert sorted(title for group in groups for title in group["Parameters"]) == sorted(parameters)
+
+
+@pytest.mark.row("XX-08")
+@pytest.mark.parametrize("name", catalog.names())
+def test_with_everything_on_every_stack_can_be_sent_without_a_bucket(name):
+    for stack in catalog.load(name).build(EVERYTHING[name]):
+        assert len(to_yaml(stack).encode()) <= 51_200, stack.name
+        assert len(stack.resources) < 100
+        assert len(stack.parameters) < 50
+        assert len(stack.outputs) < 50
+        assert len(stack.description) <= 1024
+
+
+@pytest.mark.row("XX-11")
+@pytest.mark.parametrize("name", catalog.names())
+def test_no_code_hides_behind_a_custom_resource(name):
+    types = {
+        str(resource.resource_type)
+        for stack in catalog.load(name).build(EVERYTHING[name])
+        for resource in stack.resources.values()
+    }
+    assert not [
+        type_ for type_ in types if type_.startswith(("Custom::", "AWS::CloudFormation::Custom", "AWS::Lambda"))
+    ]
+
+
+@pytest.mark.row("XX-13")
+@pytest.mark.parametrize("name", catalog.names())
+def test_nothing_is_tied_to_one_partition(name):
+    for stack in catalog.load(name).build(EVERYTHING[name]):
+        written = to_json(stack)
+        patterns = json.dumps([p.properties.get("AllowedPattern", "") for p in stack.parameters.values()])
+        assert "arn:aws:" not in written.replace(patterns, "")
+        # Service principals end in amazonaws.com in every partition; host names do not.
+        hosts = re.findall(r"[\w.${}:-]+\.amazonaws\.com\b", written)
+        assert all(re.fullmatch(r"[a-z-]+(\.[a-z-]+)?\.amazonaws\.com", host) for host in hosts), hosts
+        assert not re.search(r"\b(us|eu|ap)-[a-z]+-\d\b", written), "Regions come from pseudo parameters"
+
+
+@pytest.mark.row("XX-14")
+@every
+def test_templates_say_how_and_resources_say_why(name, environment):
+    for template in render(name, environment).templates.values():
+        assert template["Metadata"][KEY]["arch"]
+    levels = {"must-never-change", "change-with-constraints", "review-required", "free-to-tune", None}
+    for logical_id, resource in resources_of(name, environment):
+        context = resource["Metadata"][KEY]
+        assert context["why"].endswith("."), logical_id
+        assert context.get("mutable") in levels, logical_id
+
+
+@every
+def test_every_taggable_resource_carries_project_and_environment(name, environment):
+    for stack in render(name, environment).stacks:
+        for logical_id, resource in stack.resources.items():
+            if "Tags" in resource.props:
+                tags = text(json.loads(json.dumps(resource.to_dict(), default=str))["Properties"]["Tags"])
+                assert ("shared" if stack.shared else environment) in tags, logical_id
+                assert stack.settings.project in tags, logical_id
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_owner_and_cost_centre_are_tags_where_they_are_given(name):
+    rendered = render(name, "dev", owner="kitchen", cost_center="4711")
+    tags = rendered.one("AWS::ECS::Service")["Tags"]
+    assert {"Key": "Owner", "Value": "kitchen"} in tags
+    assert {"Key": "CostCenter", "Value": "4711"} in tags

@@ -1,0 +1,144 @@
+"""Any settings render, or say what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from blueprints import catalog
+from blueprints.catalog import cooking_assistant, facerec
+from blueprints.checks.lint import lint
+from blueprints.components.task_size import FARGATE_SIZES
+from blueprints.model.errors import SettingsError
+from blueprints.model.settings import RETENTION_DAYS
+from blueprints.render import to_yaml
+
+KINDS = {"cooking-assistant": cooking_assistant.Settings, "facerec": facerec.Settings}
+NAME = st.from_regex(r"[a-z][a-z0-9-]{1,8}[a-z0-9]", fullmatch=True)
+WORD = st.from_regex(r"[A-Za-z0-9 ._-]{1,20}", fullmatch=True).map(str.strip).filter(bool)
+
+# What fields take that their types alone do not say.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "environment": st.sampled_from(["dev", "prod", "staging", "e2e-1"]),
+    "project": NAME,
+    "region": st.sampled_from(["us-east-1", "us-west-2", "eu-central-1"]),
+    "owner": st.none() | WORD,
+    "cost_center": st.none() | WORD,
+    "tags": st.dictionaries(WORD.filter(lambda key: key not in {"Project", "Environment"}), WORD, max_size=3),
+    "vpc_cidr": st.sampled_from(["10.0.0.0/16", "172.16.0.0/18", "192.168.0.0/20"]),
+    "availability_zones": st.sampled_from([2, 3]),
+    "log_retention_days": st.sampled_from(RETENTION_DAYS),
+    "tasks": st.integers(0, 100),
+    "minimum_tasks": st.integers(0, 3),
+    "maximum_tasks": st.integers(3, 100),
+    "container_port": st.integers(1, 65535),
+    "health_check_path": st.sampled_from(["/health", "/", "/a/b?c=d&e=%20", "/x#y:z"]),
+    "start_seconds": st.integers(0, 300),
+    "variables": st.dictionaries(
+        st.from_regex(r"[A-Z_][A-Z0-9_]{0,10}", fullmatch=True), st.text(max_size=20), max_size=3
+    ),
+    "run_as": st.sampled_from(["", "0", "1000:1000"]),
+    "domain_name": st.none() | st.just("app.example.com"),
+    "hosted_zone_id": st.none() | st.just("Z0123456789ABCDEFGHIJ"),
+    "clients": st.sampled_from(["0.0.0.0/0", "203.0.113.0/24", "198.51.100.7/32"]),
+    "waf_rate_limit": st.integers(10, 2_000_000_000),
+    "alert_email": st.none() | st.just("somebody@example.com"),
+    "secret_parameter": st.sampled_from(["/cooking-assistant/ANTHROPIC_API_KEY", "/x"]),
+    "target_cpu": st.integers(10, 95),
+    "target_memory": st.integers(10, 95),
+    "target_requests": st.integers(1, 1_000_000),
+    "scale_out_above": st.integers(60, 99),
+    "scale_in_below": st.integers(1, 50),
+    "application_environment": WORD,
+    "parameter_path": st.sampled_from(["/facerec/", "/a/b.c/d-e/"]),
+    "backup_days": st.integers(1, 3650),
+}
+
+
+def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
+    """Strategies for some fields of a kind of settings: literals and booleans by their type, the rest from above."""
+    fields = {}
+    for field, info in kind.model_fields.items():
+        if field in {"task_cpu", "task_memory"}:
+            continue
+        choices = get_args(info.annotation)
+        if field in VALUES:
+            fields[field] = VALUES[field]
+        elif info.annotation is bool:
+            fields[field] = st.booleans()
+        else:
+            assert choices, f"{name}.{field}: say in VALUES what it takes"
+            fields[field] = st.sampled_from(choices)
+    sizes = st.sampled_from([(cpu, memory) for cpu, memories in FARGATE_SIZES.items() for memory in memories])
+    return st.tuples(st.fixed_dictionaries({}, optional=fields), sizes).map(
+        lambda pair: {**pair[0], "task_cpu": pair[1][0], "task_memory": pair[1][1]}
+    )
+
+
+def build(name: str, values: dict[str, Any]) -> list[Any] | None:
+    """The stacks, or None where the settings were refused in our words."""
+    try:
+        chosen = KINDS[name](**values)
+    except SettingsError as error:
+        note(str(error))
+        assert any(key in str(error) for key in values), "an error names the setting"
+        return None
+    return catalog.load(name).build(chosen)
+
+
+@pytest.mark.row("XX-08")
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_valid_settings_render_within_the_limits(name, data):
+    stacks = build(name, data.draw(values_of(name, KINDS[name])))
+    for stack in stacks or []:
+        assert len(to_yaml(stack).encode()) <= 51_200
+        assert len(stack.resources) <= 500
+        assert len(stack.parameters) <= 200
+        assert len(stack.outputs) <= 200
+
+
+@pytest.mark.row("XX-02")
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_valid_settings_lint_clean(name, data, tmp_path_factory):
+    stacks = build(name, data.draw(values_of(name, KINDS[name])))
+    folder = tmp_path_factory.mktemp("rendered")
+    for stack in stacks or []:
+        (folder / f"{stack.name}.yaml").write_text(to_yaml(stack), encoding="utf-8")
+    if stacks:
+        found = lint([folder], regions=[stacks[0].region], cache=folder / "cache", processes=1)
+        assert [str(finding) for finding in found] == []
+
+
+WRONG = st.sampled_from([-1, 10**12, "", "Not Valid!", "\u0000", 3.5, [], {"a": 1}, ["x"], "a" * 300, object])
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_invalid_value_is_refused_by_name_and_value(name, data):
+    field = data.draw(st.sampled_from(sorted(KINDS[name].model_fields)))
+    value = data.draw(WRONG)
+    try:
+        chosen = KINDS[name](**{field: value})
+    except SettingsError as error:
+        message = str(error)
+        assert field in message
+        parts = [value, *(value.values() if isinstance(value, dict) else [])]
+        assert any(repr(part) in message or str(part) in message for part in parts)
+        assert "give " in message or "needs " in message or "has to " in message or "than " in message
+    else:
+        for stack in catalog.load(name).build(chosen):
+            to_yaml(stack)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_setting_that_there_is_not_is_refused_with_the_nearest_that_there_is(name):
+    with pytest.raises(SettingsError, match=r"egres: no such setting \(did you mean egress\?"):
+        KINDS[name](egres="public")
