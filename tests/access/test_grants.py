@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import json
+import typing
+from pathlib import Path
+
+import awacs
+import cfnlint
+import pytest
+from awacs import s3 as s3_actions
+from awacs import ssmmessages as ssmmessages_actions
+from awacs.aws import Action, Condition, Statement, StringEquals
+from troposphere import Ref, Sub, logs
+from troposphere import s3 as s3_resources
+
+from blueprints.access import bucket_policies, grants
+from blueprints.access.grants import UNSCOPED, allow
+from blueprints.model.errors import TooBroadError
+
+ARN = Ref("Arn")
+LOG_GROUP = logs.LogGroup("Log")
+
+GRANTS = {
+    "decrypt_parameters": grants.decrypt_parameters(),
+    "deploy_by_change_set": grants.deploy_by_change_set("facerec-dev-service"),
+    "exchange_artifacts": grants.exchange_artifacts(ARN),
+    "hand_role_to": grants.hand_role_to("cloudformation", ARN),
+    "log_in_to_registry": grants.log_in_to_registry(),
+    "open_shell": grants.open_shell(),
+    "pull_image": grants.pull_image("facerec-api"),
+    "push_image": grants.push_image("facerec-api"),
+    "read_artifacts": grants.read_artifacts(ARN),
+    "read_parameters": grants.read_parameters([ARN]),
+    "read_secrets": grants.read_secrets([ARN]),
+    "read_write_items": grants.read_write_items(ARN),
+    "read_write_objects": grants.read_write_objects(ARN),
+    "run_builds": grants.run_builds(ARN),
+    "use_connection": grants.use_connection(ARN),
+    "write_flow_logs": grants.write_flow_logs(LOG_GROUP),
+    "write_logs": grants.write_logs(LOG_GROUP),
+}
+
+EACH = pytest.mark.parametrize("statement", GRANTS.values(), ids=GRANTS.keys())
+
+
+def data(policy_part):
+    def plain(part):
+        return part.JSONrepr() if hasattr(part, "JSONrepr") else part.to_dict()
+
+    return json.loads(json.dumps(policy_part.JSONrepr(), default=plain))
+
+
+@functools.cache
+def known_actions(service: str) -> dict[str, dict]:
+    """The actions of a service, in lower case, with the resources that each takes, as cfn-lint knows them."""
+    path = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
+    return json.loads(path.read_text(encoding="utf-8"))[service]["Actions"]
+
+
+def takes_a_resource(action: str) -> bool:
+    service, name = action.split(":")
+    return "Resources" in known_actions(service)[name.lower()]
+
+
+def test_every_grant_there_is_is_looked_at_here():
+    hints = {
+        name: typing.get_type_hints(function)
+        for name, function in inspect.getmembers(grants, inspect.isfunction)
+        if function.__module__ == grants.__name__
+    }
+    assert {name for name, hint in hints.items() if hint["return"] is Statement} - {"allow"} == set(GRANTS)
+
+
+@pytest.mark.row("XX-03")
+@EACH
+def test_a_grant_is_one_statement_with_an_id_that_allows(statement):
+    made = data(statement)
+    assert made["Effect"] == "Allow"
+    assert made["Sid"].isalnum()
+    assert not {"NotAction", "NotResource"} & made.keys()
+
+
+@pytest.mark.row("XX-03")
+@EACH
+def test_a_grant_names_actions_that_exist(statement):
+    for action in data(statement)["Action"]:
+        service, name = action.split(":")
+        assert name.lower() in known_actions(service)
+        assert hasattr(importlib.import_module(f"{awacs.__name__}.{service.replace('-', '_')}"), name)
+
+
+@pytest.mark.row("XX-03")
+@EACH
+def test_a_grant_names_its_resources_unless_aws_scopes_the_action_to_none(statement):
+    made = data(statement)
+    if made["Resource"] == ["*"]:
+        assert not any(takes_a_resource(action) for action in made["Action"])
+    else:
+        assert "*" not in made["Resource"]
+        assert all(takes_a_resource(action) for action in made["Action"])
+
+
+@pytest.mark.row("XX-03")
+def test_the_actions_without_resources_are_those_that_aws_scopes_to_none():
+    assert [action for action in sorted(UNSCOPED) if takes_a_resource(action)] == []
+
+
+@pytest.mark.row("XX-13")
+@EACH
+def test_no_grant_names_a_partition(statement):
+    text = json.dumps(data(statement))
+    assert "arn:aws" not in text
+    assert "amazonaws.com.cn" not in text
+
+
+def test_ids_are_told_apart():
+    sids = [data(statement)["Sid"] for statement in GRANTS.values()]
+    assert len(set(sids)) == len(sids)
+
+
+# What allow refuses
+
+
+@pytest.mark.row("XX-03")
+@pytest.mark.parametrize("name", ["*", "Get*", "Get?bject"])
+def test_a_wildcard_in_an_action_is_refused(name):
+    with pytest.raises(TooBroadError, match="Everything: name the actions and the resources, got"):
+        allow("Everything", Action("s3", name), on=[ARN])
+
+
+@pytest.mark.row("XX-03")
+def test_no_action_is_refused():
+    with pytest.raises(TooBroadError, match=r"got \[\] on"):
+        allow("Nothing", on=[ARN])
+
+
+@pytest.mark.row("XX-03")
+def test_no_resource_is_refused():
+    with pytest.raises(TooBroadError, match=r"on \[\]"):
+        allow("Nowhere", s3_actions.GetObject, on=[])
+
+
+@pytest.mark.row("XX-03")
+def test_any_resource_is_refused_for_an_action_that_takes_one():
+    with pytest.raises(TooBroadError, match=r"got \['s3:GetObject'\] on \['\*'\]"):
+        allow("Anywhere", s3_actions.GetObject, on=["*"])
+
+
+@pytest.mark.row("XX-03")
+def test_any_resource_is_refused_where_only_one_of_the_actions_takes_none():
+    with pytest.raises(TooBroadError):
+        allow("Mixed", ssmmessages_actions.OpenDataChannel, s3_actions.GetObject, on=["*"])
+
+
+@pytest.mark.row("XX-03")
+def test_any_resource_is_refused_beside_a_named_one():
+    with pytest.raises(TooBroadError):
+        allow("Both", s3_actions.GetObject, on=[ARN, "*"])
+
+
+def test_a_condition_narrows_a_statement():
+    only_food = Condition([StringEquals("aws:ResourceTag/Team", "food")])
+    assert data(allow("Some", s3_actions.GetObject, on=[ARN], when=only_food)) == {
+        "Sid": "Some",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject"],
+        "Resource": [{"Ref": "Arn"}],
+        "Condition": {"StringEquals": {"aws:ResourceTag/Team": "food"}},
+    }
+
+
+# Documents
+
+
+def test_a_document_is_in_the_current_policy_language():
+    assert data(grants.document(grants.open_shell()))["Version"] == "2012-10-17"
+    inline = grants.policy("Shell", grants.open_shell()).to_dict()
+    assert (inline["PolicyName"], inline["PolicyDocument"]["Version"]) == ("Shell", "2012-10-17")
+
+
+@pytest.mark.row("XX-13")
+def test_a_role_is_taken_on_by_the_same_principal_in_every_partition():
+    (statement,) = data(grants.trust("ecs-tasks"))["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole"],
+        "Principal": {"Service": ["ecs-tasks.amazonaws.com"]},
+    }
+
+
+@pytest.mark.row("XX-03")
+def test_a_role_is_taken_on_for_this_account_and_these_resources_only():
+    arn = Sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*")
+    (statement,) = data(grants.trust("ecs-tasks", source_arn=arn))["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+        "ArnLike": {"aws:SourceArn": arn.to_dict()},
+    }
+
+
+# What single grants promise
+
+
+@pytest.mark.row("FR-09")
+def test_parameters_are_decrypted_through_systems_manager_only():
+    assert data(grants.decrypt_parameters())["Condition"] == {
+        "StringEquals": {"kms:ViaService": {"Fn::Sub": "ssm.${AWS::Region}.${AWS::URLSuffix}"}}
+    }
+
+
+def test_a_role_is_handed_to_one_service_only():
+    made = data(grants.hand_role_to("cloudformation", ARN))
+    assert made["Resource"] == [{"Ref": "Arn"}]
+    assert made["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}
+
+
+@pytest.mark.parametrize("path", ["/facerec/KEY", "facerec/KEY"])
+def test_a_parameter_has_one_slash_in_its_arn(path):
+    assert grants.parameter_arn(path).to_dict() == {
+        "Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/facerec/KEY"
+    }
+
+
+@pytest.mark.row("FR-10")
+def test_objects_are_read_and_written_but_neither_listed_nor_configured():
+    assert data(grants.read_write_objects(ARN))["Action"] == ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+
+
+# Bucket policies
+
+
+BUCKET = s3_resources.Bucket("Data")
+
+
+@pytest.mark.parametrize("policy", [bucket_policies.tls_only(BUCKET), bucket_policies.access_logs(BUCKET)])
+def test_a_bucket_refuses_everything_that_does_not_come_over_tls(policy):
+    made = data(policy)
+    refusal = made["Statement"][-1]
+    assert made["Version"] == "2012-10-17"
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", ["s3:*"])
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert refusal["Resource"] == [{"Fn::GetAtt": ["Data", "Arn"]}, {"Fn::Sub": "${Data.Arn}/*"}]
+
+
+def test_access_logs_are_delivered_for_this_accounts_load_balancers_only():
+    deliver = data(bucket_policies.access_logs(BUCKET))["Statement"][0]
+    assert deliver["Action"] == ["s3:PutObject"]
+    assert deliver["Resource"] == [{"Fn::Sub": "${Data.Arn}/AWSLogs/${AWS::AccountId}/*"}]
+    assert deliver["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith("${AWS::AccountId}:loadbalancer/*")
