@@ -300,6 +300,13 @@ def test_a_bucket_with_objects_is_not_deleted(local: LocalAccount) -> None:
     assert "is not empty" in local.failures("data")["Files"]
 
 
+def test_a_protected_table_is_not_deleted(local: LocalAccount) -> None:
+    protected = STORES.replace("BillingMode: PAY", "DeletionProtectionEnabled: true\n      BillingMode: PAY")
+    local.create("data", protected)
+    local.delete("data")
+    assert "protected against deletion" in local.failures("data")["Faces"]
+
+
 def test_what_watches_the_account_is_visible_and_goes_again(local: LocalAccount) -> None:
     assert local.create("watch", WATCH) == "CREATE_COMPLETE", local.failures("watch")
     ids = local.physical_ids("watch")

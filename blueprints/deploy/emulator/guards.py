@@ -1,13 +1,13 @@
 """What stands in front of every resource handler, MiniStack's own ones too: MiniStack checks no property.
 
-Unknown and missing properties, wrong enum values and wrong types fail the resource with AWS's words, values get the
-schema's types, a stack policy is enforced, and attributes that MiniStack leaves out are filled in.
+Unknown and missing properties, wrong enum values and wrong types fail the resource with AWS's words, and values get the
+schema's types. A stack policy and deletion protection are enforced, and attributes that MiniStack leaves out filled in.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from blueprints.deploy.emulator import internals, models, schemas, stack_policy, validation
+from blueprints.deploy.emulator import internals, models, protection, schemas, stack_policy, validation
 from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
 from blueprints.deploy.emulator.stand_in import describe
 
@@ -58,7 +58,9 @@ def _guarded_update(original: _Update) -> _Update:
 
 def _guarded_delete(original: _Delete) -> _Delete:
     def delete(resource_type: str, physical_id: str, props: dict[str, Any], *rest: Any, **named: Any) -> None:
-        original(resource_type, physical_id, _typed(resource_type, props), *rest, **named)
+        typed = _typed(resource_type, props)
+        protection.refuse_protected(resource_type, physical_id, typed)
+        original(resource_type, physical_id, typed, *rest, **named)
         models.forget(resource_type, physical_id)
 
     return delete

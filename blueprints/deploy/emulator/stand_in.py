@@ -49,16 +49,19 @@ def describe(schema: ResourceSchema, wanted: Wanted) -> Made:
     """What `Ref` and `Fn::GetAtt` answer: given properties where they are the identifier, else invented values."""
     name = internals.physical_name(wanted.stack_name, wanted.logical_id, lowercase=True, longest=63)
     invented = {pointer: _invent(schema, pointer, name) for pointer in schema.read_only}
-    identifier = [
-        str(_first(_at(wanted.properties, pointer), invented.get(pointer), _invent(schema, pointer, name)))
-        for pointer in schema.primary_identifier
-    ]
+    parts = [_part(schema, pointer, wanted, name) for pointer in schema.primary_identifier]
+    identifier = [str(part) for part in parts if part is not _MISSING]
     attributes = {".".join(pointer): value for pointer, value in invented.items()}
     return Made("|".join(identifier) or name, attributes)
 
 
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not _MISSING and value is not None)
+def _part(schema: ResourceSchema, pointer: Pointer, wanted: Wanted, name: str) -> Any:
+    """One part of an identifier: given, or the service's to choose, or known in another way (`ScalingTargetId`)."""
+    given = _at(wanted.properties, pointer)
+    alone = len(schema.primary_identifier) == 1
+    if given is _MISSING and (alone or pointer in schema.read_only or pointer[-1].endswith("Name")):
+        return _invent(schema, pointer, name)
+    return given
 
 
 def _at(properties: Any, pointer: Pointer) -> Any:

@@ -253,8 +253,6 @@ class Table:
         return made
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        if properties.get("DeletionProtectionEnabled"):
-            raise DeletionProtectedError(physical_id)
         self._native.delete(physical_id, properties)
 
     def _configure(self, table: str, before: Properties, wanted: Wanted) -> None:
@@ -265,10 +263,3 @@ class Table:
         expiry = wanted.get("TimeToLiveSpecification")
         if expiry and expiry != before.get("TimeToLiveSpecification"):
             call("dynamodb", "UpdateTimeToLive", {"TableName": table, "TimeToLiveSpecification": expiry})
-
-
-class DeletionProtectedError(ValueError):
-    """DynamoDB deletes no protected table."""
-
-    def __init__(self, table: str) -> None:
-        super().__init__(f"Resource cannot be deleted as it is currently protected against deletion: table {table}")
