@@ -46,8 +46,6 @@ class WebServiceSettings(Settings):
     """CPU units of a task (default of the parameter TaskCpu); 1024 are one vCPU."""
     task_memory: int = 512
     """Memory of a task in MiB (default of the parameter TaskMemory)."""
-    tasks: Annotated[int, Field(ge=0, le=100)] = 1
-    """Number of tasks where autoscaling is off (default of the parameter TaskCount)."""
     minimum_tasks: Annotated[int, Field(ge=0, le=100)] = 1
     """Fewest tasks under autoscaling (default of the parameter MinimumTasks)."""
     maximum_tasks: Annotated[int, Field(ge=1, le=100)] = 4
@@ -175,20 +173,6 @@ def ask_for_image(stack: Stack, repository: str) -> StackParameter:
     tag = stack.add(parameters.image_tag(repository))
     stack.images.append(ImageSource(repository, str(tag.title)))
     return tag
-
-
-def task_count(stack: Stack, settings: WebServiceSettings) -> Any:
-    """How many tasks run, where no autoscaling decides."""
-    count = parameters.number(
-        "TaskCount",
-        group="Capacity",
-        label="Tasks",
-        description="How many tasks run",
-        default=settings.tasks,
-        minimum=0,
-        maximum=100,
-    )
-    return stack.add(count).ref()
 
 
 def task_bounds(stack: Stack, settings: WebServiceSettings) -> tuple[Any, Any]:

@@ -23,7 +23,6 @@ from blueprints.catalog._web_service import (
     registry_stack,
     show,
     task_bounds,
-    task_count,
 )
 from blueprints.components.autoscaling import Autoscaling, RequestsPerTarget
 from blueprints.components.bucket import AccessLogBucket
@@ -65,6 +64,8 @@ class Settings(WebServiceSettings):
         "/cooking-assistant/ANTHROPIC_API_KEY"
     )
     """Name of the SSM parameter, where `secret_source` is `parameter-store`."""
+    tasks: Annotated[int, Field(ge=0, le=100)] = 1
+    """Number of tasks where autoscaling is off (default of the parameter TaskCount)."""
     autoscaling: bool = False
     """Let the number of tasks follow CPU, memory and requests."""
     target_cpu: Annotated[int, Field(ge=10, le=95)] = 70
@@ -154,7 +155,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     tag = ask_for_image(stack, REPOSITORY)
     size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
     bounds = task_bounds(stack, settings) if settings.autoscaling else None
-    tasks = None if settings.autoscaling else task_count(stack, settings)
+    tasks = None if settings.autoscaling else _task_count(stack, settings)
     network = place(stack, network_stack)
     door = FrontDoor(stack, settings)
 
@@ -217,6 +218,20 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     show(stack, service=assistant, balancer=balancer, targets=[targets])
     door.lead_to(balancer)
     return stack
+
+
+def _task_count(stack: Stack, settings: Settings) -> Any:
+    """How many tasks run, where no autoscaling decides."""
+    count = parameters.number(
+        "TaskCount",
+        group="Capacity",
+        label="Tasks",
+        description="How many tasks run",
+        default=settings.tasks,
+        minimum=0,
+        maximum=100,
+    )
+    return stack.add(count).ref()
 
 
 def _container(stack: Stack, settings: Settings, data: Stack, image: Any) -> Container:

@@ -45,10 +45,11 @@ def render(
     if architecture is None and (file or overrides):
         raise click.UsageError("--settings and --set need an architecture: settings differ between them")
     for name in [architecture] if architecture else catalog.names():
-        for settings in _settings(name, environments, file, _values(overrides)):
-            manifest = rendering.write(name, settings, output)
-            say(f"{name} {settings.environment}: {len(manifest.stacks)} stacks")
+        chosen = _settings(name, environments, file, _values(overrides))
+        for manifest in rendering.write_all(name, chosen, output):
+            say(f"{name} {manifest.environment}: {len(manifest.stacks)} stacks")
             click.echo(manifest.folder / "manifest.json")
+        rendering.write_page(name, output)
 
 
 def _values(overrides: tuple[tuple[str, str], ...]) -> dict[str, Any]:

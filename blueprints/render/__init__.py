@@ -1,6 +1,20 @@
-"""Stacks as files: YAML, JSON and the manifest that says in which order they are deployed."""
+"""Stacks as files: YAML, JSON, the manifest that says in which order they are deployed, and a page about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 from blueprints.render.template import to_json, to_yaml
-from blueprints.render.writing import write
+from blueprints.render.writing import write, write_all
 
-__all__ = ["to_json", "to_yaml", "write"]
+__all__ = ["to_json", "to_yaml", "write", "write_all", "write_page"]
+
+
+def write_page(architecture: str, output: Path) -> Path:
+    """Write the page of an architecture; see :func:`blueprints.render.files.write_page`.
+
+    Jinja2 is imported only here: whoever renders templates alone does not wait for it.
+    """
+    from blueprints.render.files import write_page as write_page_with_jinja2  # noqa: PLC0415
+
+    return write_page_with_jinja2(architecture, output)

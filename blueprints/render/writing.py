@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from troposphere import Parameter
 
 from blueprints import catalog
-from blueprints.model.errors import ManifestError, RenderError
+from blueprints.model.errors import ManifestError, RenderError, SettingsError
 from blueprints.model.settings import SHARED, Settings
 from blueprints.model.stack import SecretSource, Stack
 from blueprints.render.manifest import ImageEntry, Manifest, ParameterEntry, SecretEntry, StackEntry
@@ -24,26 +24,59 @@ MANIFEST = "manifest.json"
 def write(architecture: str, settings: Settings, output: Path) -> Manifest:
     """Render an architecture to ``output/<architecture>/<environment>/``, stacks that environments share beside it.
 
-    Everything is rendered, and written beside its place, before the first file takes its place, so that an error leaves
-    what was there as it was. Templates of the former manifest that the settings no longer ask for are removed.
-
     Raises:
         RenderError: a file cannot be written.
         TemplateError: a stack cannot be rendered.
     """
-    stacks = catalog.load(architecture).build(settings)
-    folder = _normal(output / architecture / settings.environment)
-    manifest = manifest_of(architecture, settings, stacks).placed_in(folder)
-    files = {}
-    for stack, entry in zip(stacks, manifest.stacks, strict=True):
-        files[_normal(folder / entry.yaml_file)] = to_yaml(stack)
-        files[_normal(folder / entry.json_file)] = to_json(stack)
-    files[folder / MANIFEST] = manifest.to_text()
-    former = _templates_of(folder)
+    (manifest,) = write_all(architecture, [settings], output)
+    return manifest
+
+
+def write_all(architecture: str, environments: Sequence[Settings], output: Path) -> list[Manifest]:
+    """Render an architecture for several environments at once.
+
+    Everything is rendered, and written beside its place, before the first file takes its place, so that an error leaves
+    what was there as it was. Templates of the former manifests that the settings no longer ask for are removed.
+
+    Raises:
+        RenderError: a file cannot be written.
+        SettingsError: a stack that the environments share would differ between them.
+        TemplateError: a stack cannot be rendered.
+    """
+    files: dict[Path, str] = {}
+    former: set[Path] = set()
+    manifests = []
+    for settings in environments:
+        manifest, texts = _rendered(architecture, settings, output)
+        _agree(files, texts, settings)
+        former |= _templates_of(manifest.folder)
+        files |= texts
+        manifests.append(manifest)
     replace(files)
     for path in sorted(former - files.keys()):
         path.unlink(missing_ok=True)
-    return manifest
+    return manifests
+
+
+def _rendered(architecture: str, settings: Settings, output: Path) -> tuple[Manifest, dict[Path, str]]:
+    stacks = catalog.load(architecture).build(settings)
+    folder = _normal(output / architecture / settings.environment)
+    manifest = manifest_of(architecture, settings, stacks).placed_in(folder)
+    texts = {}
+    for stack, entry in zip(stacks, manifest.stacks, strict=True):
+        texts[_normal(folder / entry.yaml_file)] = to_yaml(stack)
+        texts[_normal(folder / entry.json_file)] = to_json(stack)
+    texts[folder / MANIFEST] = manifest.to_text()
+    return manifest, texts
+
+
+def _agree(files: Mapping[Path, str], texts: Mapping[Path, str], settings: Settings) -> None:
+    differing = [path.stem for path in files.keys() & texts.keys() if files[path] != texts[path]]
+    if differing:
+        raise SettingsError(
+            f"{settings.environment}: the stack {differing[0]} is shared by all environments, and these settings "
+            "render it differently; give project, owner and cost_center the same value in each environment"
+        )
 
 
 def manifest_of(architecture: str, settings: Settings, stacks: list[Stack]) -> Manifest:
