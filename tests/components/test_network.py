@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import ipaddress
+from itertools import product
+
+import pytest
+
+from blueprints.components.network import ENDPOINT_SERVICES, Endpoints, Network, Vpc
+from blueprints.model.component import Component
+from blueprints.model.settings import Settings
+from blueprints.model.stack import Stack
+from blueprints.render.template import to_dict
+
+pytestmark = pytest.mark.row("FR-12")
+
+EGRESSES = ("public", "nat", "nat-per-zone", "endpoints")
+SHAPES = list(product(EGRESSES, (2, 3)))
+EACH_SHAPE = pytest.mark.parametrize(("egress", "zones"), SHAPES)
+
+
+def resources(stack_of, *, egress="nat", zones=2, **options):
+    return to_dict(stack_of(Vpc("Main", zones=zones, egress=egress, **options)))["Resources"]
+
+
+def of_type(made, kind):
+    return {
+        title: resource["Properties"] for title, resource in made.items() if resource["Type"] == f"AWS::EC2::{kind}"
+    }
+
+
+def default_routes(made):
+    """The table of each route to everywhere, with where it leads."""
+    return {
+        route["RouteTableId"]["Ref"]: (route.get("GatewayId") or route.get("NatGatewayId"))["Ref"]
+        for route in of_type(made, "Route").values()
+        if route["DestinationCidrBlock"] == "0.0.0.0/0"
+    }
+
+
+def test_logical_ids_are_a_promise():
+    assert [resource.title for resource in Vpc("Main", zones=2, egress="nat").resources()] == [
+        "MainVpc",
+        "MainInternetGateway",
+        "MainInternetGatewayAttachment",
+        "PublicSubnet1",
+        "PublicSubnet2",
+        "PublicRouteTable",
+        "PublicInternetRoute",
+        "PublicSubnet1Routes",
+        "PublicSubnet2Routes",
+        "PrivateSubnet1",
+        "PrivateSubnet2",
+        "PrivateRouteTable1",
+        "PrivateRouteTable2",
+        "PrivateSubnet1Routes",
+        "PrivateSubnet2Routes",
+        "NatAddress1",
+        "NatGateway1",
+        "PrivateInternetRoute1",
+        "PrivateInternetRoute2",
+        "S3Endpoint",
+        "DynamoDbEndpoint",
+    ]
+    with_all = [resource.title for resource in Vpc("Main", zones=2, egress="endpoints", flow_logs=7).resources()]
+    assert with_all[-11:] == [
+        "MainEndpointsSecurityGroup",
+        "MainEndpointsFromVpcIngress",
+        *(f"{title}Endpoint" for title in ENDPOINT_SERVICES),
+        "MainFlowLogGroup",
+        "MainFlowLogRole",
+        "MainFlowLog",
+    ]
+
+
+@EACH_SHAPE
+def test_no_linter_finds_anything(stack_of, findings, egress, zones):
+    vpc = Vpc("Main", zones=zones, egress=egress, flow_logs=30)
+    stack = stack_of(vpc)
+    vpc.publish(stack)
+    assert findings(stack) == []
+
+
+@EACH_SHAPE
+def test_every_zone_has_a_public_and_a_private_subnet_that_do_not_overlap(stack_of, egress, zones):
+    subnets = of_type(resources(stack_of, egress=egress, zones=zones), "Subnet")
+    assert len(subnets) == 2 * zones
+    for kind in ("Public", "Private"):
+        chosen = [properties["AvailabilityZone"] for title, properties in subnets.items() if title.startswith(kind)]
+        assert chosen == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(zones)]
+    blocks = [ipaddress.IPv4Network(properties["CidrBlock"]) for properties in subnets.values()]
+    assert not any(one.overlaps(other) for one in blocks for other in blocks if one is not other)
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/16", "172.20.0.0/18", "192.168.16.0/20"])
+def test_subnets_lie_inside_every_range_that_the_settings_take(stack_of, cidr):
+    assert Settings(vpc_cidr=cidr).vpc_cidr == cidr
+    made = resources(stack_of, zones=3, cidr=cidr)
+    vpc = ipaddress.IPv4Network(of_type(made, "VPC")["MainVpc"]["CidrBlock"])
+    assert all(ipaddress.IPv4Network(p["CidrBlock"]).subnet_of(vpc) for p in of_type(made, "Subnet").values())
+
+
+@EACH_SHAPE
+def test_no_subnet_hands_out_public_addresses_by_itself(stack_of, egress, zones):
+    subnets = of_type(resources(stack_of, egress=egress, zones=zones), "Subnet")
+    assert {properties["MapPublicIpOnLaunch"] for properties in subnets.values()} == {False}
+
+
+@EACH_SHAPE
+def test_every_subnet_follows_a_table_of_its_kind_and_none_the_main_table(stack_of, egress, zones):
+    made = resources(stack_of, egress=egress, zones=zones)
+    followed = {
+        properties["SubnetId"]["Ref"]: properties["RouteTableId"]["Ref"]
+        for properties in of_type(made, "SubnetRouteTableAssociation").values()
+    }
+    public = {f"PublicSubnet{zone}": "PublicRouteTable" for zone in range(1, zones + 1)}
+    private = {f"PrivateSubnet{zone}": f"PrivateRouteTable{zone}" for zone in range(1, zones + 1)}
+    assert followed == public | private
+
+
+@pytest.mark.parametrize(
+    ("egress", "zones", "gateways"),
+    [
+        ("public", 3, 0),
+        ("endpoints", 3, 0),
+        ("nat", 2, 1),
+        ("nat", 3, 1),
+        ("nat-per-zone", 2, 2),
+        ("nat-per-zone", 3, 3),
+    ],
+)
+def test_nat_gateways_are_as_many_as_asked_for_each_with_an_address(stack_of, egress, zones, gateways):
+    made = resources(stack_of, egress=egress, zones=zones)
+    nats = of_type(made, "NatGateway")
+    assert len(nats) == len(of_type(made, "EIP")) == gateways
+    assert [nat["SubnetId"]["Ref"] for nat in nats.values()] == [f"PublicSubnet{n}" for n in range(1, gateways + 1)]
+    assert len({nat["AllocationId"]["Fn::GetAtt"][0] for nat in nats.values()}) == gateways
+
+
+@pytest.mark.parametrize("zones", [2, 3])
+def test_private_subnets_share_one_nat_gateway_or_have_one_each(stack_of, zones):
+    tables = [f"PrivateRouteTable{zone}" for zone in range(1, zones + 1)]
+    public = {"PublicRouteTable": "MainInternetGateway"}
+    assert default_routes(resources(stack_of, egress="nat", zones=zones)) == public | dict.fromkeys(
+        tables, "NatGateway1"
+    )
+    assert default_routes(resources(stack_of, egress="nat-per-zone", zones=zones)) == public | {
+        table: f"NatGateway{zone}" for zone, table in enumerate(tables, start=1)
+    }
+
+
+@pytest.mark.parametrize("zones", [2, 3])
+@pytest.mark.parametrize("egress", ["public", "endpoints"])
+def test_private_subnets_without_nat_have_no_route_to_the_internet(stack_of, egress, zones):
+    assert default_routes(resources(stack_of, egress=egress, zones=zones)) == {
+        "PublicRouteTable": "MainInternetGateway"
+    }
+
+
+@EACH_SHAPE
+def test_what_needs_the_internet_waits_for_the_gateway_to_be_attached(stack_of, egress, zones):
+    made = resources(stack_of, egress=egress, zones=zones)
+    waiting = {
+        title for title, resource in made.items() if "MainInternetGatewayAttachment" in resource.get("DependsOn", [])
+    }
+    needing = {
+        title for title, resource in made.items() if resource["Type"] in {"AWS::EC2::EIP", "AWS::EC2::NatGateway"}
+    }
+    assert waiting == needing | {"PublicInternetRoute"}
+
+
+@EACH_SHAPE
+def test_storage_is_reached_inside_aws_from_every_subnet(stack_of, egress, zones):
+    endpoints = of_type(resources(stack_of, egress=egress, zones=zones), "VPCEndpoint")
+    tables = [{"Ref": "PublicRouteTable"}, *({"Ref": f"PrivateRouteTable{zone}"} for zone in range(1, zones + 1))]
+    for title, service in (("S3Endpoint", "s3"), ("DynamoDbEndpoint", "dynamodb")):
+        assert endpoints[title]["VpcEndpointType"] == "Gateway"
+        assert endpoints[title]["ServiceName"] == {"Fn::Sub": f"com.amazonaws.${{AWS::Region}}.{service}"}
+        assert endpoints[title]["RouteTableIds"] == tables
+
+
+@pytest.mark.parametrize("zones", [2, 3])
+def test_without_internet_tasks_reach_what_ecs_needs_through_endpoints(stack_of, zones):
+    made = resources(stack_of, egress="endpoints", zones=zones)
+    interfaces = [p for p in of_type(made, "VPCEndpoint").values() if p["VpcEndpointType"] == "Interface"]
+    assert {p["ServiceName"]["Fn::Sub"].removeprefix("com.amazonaws.${AWS::Region}.") for p in interfaces} == {
+        "ecr.api",
+        "ecr.dkr",
+        "logs",
+        "secretsmanager",
+        "ssm",
+        "ssmmessages",
+    }
+    for properties in interfaces:
+        assert properties["PrivateDnsEnabled"] is True
+        assert properties["SubnetIds"] == [{"Ref": f"PrivateSubnet{zone}"} for zone in range(1, zones + 1)]
+        assert properties["SecurityGroupIds"] == [{"Fn::GetAtt": ["MainEndpointsSecurityGroup", "GroupId"]}]
+
+
+def test_endpoints_admit_https_from_the_vpc_and_nothing_else(stack_of):
+    made = resources(stack_of, egress="endpoints", cidr="10.9.0.0/16")
+    (rule,) = of_type(made, "SecurityGroupIngress").values()
+    assert (rule["CidrIp"], rule["FromPort"], rule["ToPort"]) == ("10.9.0.0/16", 443, 443)
+
+
+@pytest.mark.parametrize("egress", ["public", "nat", "nat-per-zone"])
+def test_endpoints_that_cost_money_are_only_made_where_they_are_the_way_out(egress):
+    parts = vars(Vpc("Main", zones=2, egress=egress)).values()
+    assert not [part for part in parts if isinstance(part, Endpoints)]
+
+
+def test_dns_is_on(stack_of):
+    vpc = of_type(resources(stack_of), "VPC")["MainVpc"]
+    assert (vpc["EnableDnsSupport"], vpc["EnableDnsHostnames"]) == (True, True)
+
+
+# Where tasks run
+
+
+@pytest.mark.parametrize("egress", EGRESSES)
+def test_tasks_are_public_only_where_an_address_of_their_own_is_the_way_out(egress):
+    network = Vpc("Main", zones=2, egress=egress).network
+    subnets = [subnet.to_dict()["Ref"] for subnet in network.task_subnets]
+    assert network.tasks_are_public is (egress == "public")
+    assert subnets == [f"{'Public' if egress == 'public' else 'Private'}Subnet{zone}" for zone in (1, 2)]
+
+
+@EACH_SHAPE
+def test_another_stack_reads_the_network_from_outputs_that_are_there(stack_of, egress, zones):
+    vpc = Vpc("Main", zones=zones, egress=egress)
+    producer = stack_of(vpc)
+    producer.name = "network"
+    vpc.publish(producer)
+    consumer = Stack("service", Settings(project="sample"), description="Consumer", arch="Reads")
+    network = Network.from_stack(consumer, producer, zones=zones, egress=egress)
+    read = [value.to_dict()["Fn::GetStackOutput"]["OutputName"] for value in network.private_subnets]
+    assert read == [f"PrivateSubnet{zone}" for zone in range(1, zones + 1)]
+    assert len(network.public_subnets) == zones
+    assert network.vpc_id.to_dict()["Fn::GetStackOutput"]["OutputName"] == "VpcId"
+    assert network.tasks_are_public is vpc.network.tasks_are_public
+    assert list(consumer.parameters) == ["NetworkStackName"]
+
+
+@pytest.mark.parametrize("egress", EGRESSES)
+def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
+    stack = stack_of()
+    network = Network.existing(stack, egress=egress)
+    assert type(network) is type(Vpc("Main", zones=2, egress=egress).network)
+    assert network.vpc_id.to_dict() == {"Ref": "VpcId"}
+    assert network.task_subnets.to_dict() == {"Ref": "PublicSubnetIds" if egress == "public" else "PrivateSubnetIds"}
+    assert {title: parameter.Type for title, parameter in stack.parameters.items()} == {
+        "VpcId": "AWS::EC2::VPC::Id",
+        "PublicSubnetIds": "List<AWS::EC2::Subnet::Id>",
+        "PrivateSubnetIds": "List<AWS::EC2::Subnet::Id>",
+    }
+    assert not stack.resources
+
+
+def test_a_network_is_a_place_and_owns_nothing():
+    assert not isinstance(Vpc("Main", zones=2, egress="nat").network, Component)
