@@ -160,11 +160,11 @@ def network_stack(settings: Settings) -> Stack | None:
     return stack
 
 
-def place(stack: Stack, producer: Stack | None) -> Network:
+def place(stack: Stack, producer: Stack | None, *, faces_internet: bool = True) -> Network:
     """The network that *stack* goes to: another stack's, or a VPC that exists."""
     settings = stack.settings
     if producer is None:
-        return Network.existing(stack, egress=settings.egress)
+        return Network.existing(stack, egress=settings.egress, faces_internet=faces_internet)
     return Network.from_stack(stack, producer, zones=settings.availability_zones, egress=settings.egress)
 
 

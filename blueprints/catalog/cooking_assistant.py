@@ -120,7 +120,7 @@ def _data(settings: Settings, network: Stack | None) -> Stack:
     if settings.sign_in != "none":
         _publish_people(stack, settings)
     if settings.storage == "aurora" or settings.cache:
-        _publish_databases(stack, settings, place(stack, network))
+        _publish_databases(stack, settings, place(stack, network, faces_internet=False))
     return stack
 
 

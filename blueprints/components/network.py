@@ -53,12 +53,16 @@ class Network:
         )
 
     @classmethod
-    def existing(cls, stack: Stack, *, egress: Egress) -> Network:
-        """A VPC that exists: its id and its subnets are parameters of *stack*."""
-        vpc = _vpc_parameter()
-        public, private = _subnets_parameter("Public"), _subnets_parameter("Private")
-        stack.add([vpc, public, private])
-        return cls(vpc.ref(), public.ref(), private.ref(), tasks_are_public=egress == "public")
+    def existing(cls, stack: Stack, *, egress: Egress, faces_internet: bool = True) -> Network:
+        """A VPC that exists: its id and its subnets are parameters of *stack*, which asks for none that it does not use.
+
+        A stack that faces the internet has a load balancer and tasks; one that does not has databases, which are private.
+        """
+        tasks_are_public = egress == "public"
+        kinds = [*(["Public"] if faces_internet else []), *([] if faces_internet and tasks_are_public else ["Private"])]
+        vpc = stack.add(_vpc_parameter())
+        subnets = {kind: stack.add(_subnets_parameter(kind)).ref() for kind in kinds}
+        return cls(vpc.ref(), subnets.get("Public"), subnets.get("Private"), tasks_are_public=tasks_are_public)
 
 
 class Vpc(Component):
