@@ -32,7 +32,8 @@ class Operation:
         if last.status in wanted:
             return last.status
         cause = root_cause.find(self.cli, self.events)
-        raise DeployError(root_cause.message(self.cli, self.entry, last.status, cause, last.reason))
+        logs = root_cause.log_groups(self.cli, self.stack_id)
+        raise DeployError(root_cause.message(self.cli, self.entry, last.status, cause, last.reason, logs=logs))
 
     def _look(self, report: Reporter) -> StackEvent | None:
         for event in events_after(self.cli, self.stack_id, self.last_seen):

@@ -39,6 +39,10 @@ _DATA_TYPES = frozenset(
         "AWS::ElastiCache::ServerlessCache",
         "AWS::KMS::Key",
         "AWS::Logs::LogGroup",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::RDS::DBShardGroup",
+        "AWS::RDS::GlobalCluster",
         "AWS::S3::Bucket",
         "AWS::SecretsManager::Secret",
     }
@@ -85,7 +89,7 @@ class StackPlan:
 
 def holds_data(entry: StackEntry, logical_id: str, resource_type: str) -> bool:
     """Return whether losing this resource loses data."""
-    return logical_id in entry.retained or resource_type in _DATA_TYPES or resource_type.startswith("AWS::RDS::")
+    return logical_id in entry.retained or resource_type in _DATA_TYPES
 
 
 def plan_stack(  # noqa: PLR0913 - the four that make a plan, and two that have a default

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blueprints.deploy.errors import AwsError
-from blueprints.deploy.stacks import STACK_TYPE, StackEvent, events_after
+from blueprints.deploy.stacks import STACK_TYPE, StackEvent, events_after, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # Said of what was stopped because something else failed, and of a stack about its resources.
 _CONSEQUENCES = ("cancelled", "The following resource(s) failed")
 _DEEPEST = 5
+# AWS WAF takes no other beginning of a log group's name.
+_WEB_ACL_LOGS = "aws-waf-logs-"
+_NO_LOGS = "nothing is left, its log group went with the rollback"
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,26 @@ def _events_of(cli: AwsCli, stack_id: str) -> list[StackEvent]:
         return []
 
 
-def message(cli: AwsCli, entry: StackEntry, status: str, cause: Cause | None, stack_reason: str) -> str:
-    """Return what a person reads: stack, resource, reason, and where to look."""
+def log_groups(cli: AwsCli, stack_id: str) -> tuple[str, ...]:
+    """Return the log groups that the stack still has; the web ACL's hold requests, nothing of a container."""
+    try:
+        held = resources(cli, stack_id)
+    except AwsError:
+        return ()
+    names = (item.physical_id for item in held if item.resource_type == "AWS::Logs::LogGroup")
+    return tuple(name for name in names if name and not name.startswith(_WEB_ACL_LOGS))
+
+
+def message(  # noqa: PLR0913 - what is known of a failure, each by name
+    cli: AwsCli,
+    entry: StackEntry,
+    status: str,
+    cause: Cause | None,
+    stack_reason: str,
+    *,
+    logs: Sequence[str] = (),
+) -> str:
+    """Return what a person reads: stack, resource, reason, and where to look; ``logs`` are the stack's log groups."""
     lines = [f"Stack {entry.stack_name} failed and is now in {status}."]
     if cause is None:
         lines.append(f"CloudFormation names no resource; it says: {stack_reason or 'nothing'}")
@@ -74,7 +95,7 @@ def message(cli: AwsCli, entry: StackEntry, status: str, cause: Cause | None, st
             f"Root cause: {cause.event.logical_id} ({cause.event.resource_type}){inside} {cause.event.status}:"
         )
         lines.append(f"  {reason or 'no reason given'}")
-    lines += [f"Hint: {hint}" for hint in _hints(cli, cause, reason)]
+    lines += [f"Hint: {hint}" for hint in _hints(cli, cause, reason, logs)]
     lines.append(_way_on(cli, entry, status))
     return "\n".join(lines)
 
@@ -89,7 +110,7 @@ _HINTS = (
     _Hint(
         ("Circuit Breaker", "circuit breaker", "did not stabilize", "unable to place a task"),
         "the tasks did not become healthy.\n  What the service says: {service}\n  Why tasks stopped: {stopped}\n"
-        "  What the container wrote, with its log group: {logs}",
+        "  What the container wrote: {logs}",
     ),
     _Hint(
         ("ResourceInitializationError",),
@@ -133,7 +154,7 @@ _HINTS = (
 )
 
 
-def _hints(cli: AwsCli, cause: Cause | None, reason: str) -> list[str]:
+def _hints(cli: AwsCli, cause: Cause | None, reason: str, logs: Sequence[str]) -> list[str]:
     cluster, service = _ecs_names(cause)
     ecs = ("--cluster", cluster)
     tasks = cli.command("ecs", "list-tasks", *ecs, "--desired-status STOPPED --query 'taskArns[]' --output text")
@@ -142,7 +163,7 @@ def _hints(cli: AwsCli, cause: Cause | None, reason: str) -> list[str]:
             "ecs", "describe-services", *ecs, "--services", service, "--query 'services[].events[:9]'"
         ),
         "stopped": cli.command("ecs", "describe-tasks", *ecs, f"--tasks $({tasks})", "--query 'tasks[].stoppedReason'"),
-        "logs": cli.command("logs", "tail", "LOG_GROUP", "--since", "30m"),
+        "logs": "; ".join(cli.command("logs", "tail", name, "--since", "30m") for name in logs) or _NO_LOGS,
         "logical_id": cause.event.logical_id if cause else "",
     }
     return [hint.text.format(**facts) for hint in _HINTS if any(sign in reason for sign in hint.signs)]

@@ -10,6 +10,7 @@ from blueprints.deploy.errors import from_stderr
 from blueprints.deploy.root_cause import Cause
 from blueprints.deploy.stacks import StackEvent
 from blueprints.render.manifest import StackEntry
+from tests.deploy.deployer_fixtures import template
 
 SAID = "An error occurred ({}) when calling the DescribeStacks operation: {}"
 
@@ -172,9 +173,27 @@ def test_a_nested_stack_is_looked_into(cli, proxy):
 def test_a_command_can_be_copied_as_it_stands(tmp_path):
     cli = AwsCli("eu-west-1", environment={"PATH": ""})
     cause = Cause(event("Api", "CREATE_FAILED", "Circuit Breaker"))
-    message = root_cause.message(cli, ENTRY, "ROLLBACK_COMPLETE", cause, "")
+    message = root_cause.message(cli, ENTRY, "UPDATE_ROLLBACK_COMPLETE", cause, "", logs=["/ecs/api"])
     assert (
         "Why tasks stopped: aws ecs describe-tasks --cluster facerec-dev --tasks $(aws ecs list-tasks --cluster "
         "facerec-dev --desired-status STOPPED --query 'taskArns[]' --output text --region eu-west-1) "
         "--query 'tasks[].stoppedReason' --region eu-west-1\n"
     ) in message
+    assert "What the container wrote: aws logs tail /ecs/api --since 30m --region eu-west-1\n" in message
+
+
+def test_logs_that_went_with_the_rollback_are_not_promised(cli):
+    cause = Cause(event("Api", "CREATE_FAILED", "Circuit Breaker"))
+    message = root_cause.message(cli, ENTRY, "ROLLBACK_COMPLETE", cause, "")
+    assert "What the container wrote: nothing is left, its log group went with the rollback\n" in message
+
+
+def test_only_the_log_groups_that_a_stack_still_has_are_named(project):
+    groups = {"Kept": f"/ecs/{project.name}", "Requests": f"aws-waf-logs-{project.name}"}
+    body = template(
+        {key: {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}} for key, name in groups.items()}
+    )
+    stack = project.add("app", body)
+    project.exists("app", body)
+    assert root_cause.log_groups(project.account.cli(), stack) == (f"/ecs/{project.name}",)
+    assert root_cause.log_groups(project.account.cli(), f"{stack}-none") == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blueprints.deploy.plan import Change, plan_stack
+from blueprints.deploy.plan import Change, holds_data, plan_stack
 from blueprints.deploy.stacks import deletion_policies, parameter_defaults
 from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
@@ -107,6 +107,15 @@ def test_replaced_and_removed_tables_are_data_unless_kept(project):
         ("Orders", "replace"),
         ("Gone", "remove"),
     }
+
+
+@pytest.mark.parametrize(
+    ("resource_type", "data"),
+    [("AWS::RDS::DBCluster", True), ("AWS::RDS::DBInstance", True), ("AWS::RDS::DBSubnetGroup", False)],
+)
+def test_of_a_database_only_what_stores_holds_data(project, resource_type, data):
+    project.add("app", template({"Jobs": queue()}))
+    assert holds_data(project.manifest().stack("app"), "Any", resource_type) is data
 
 
 def test_what_the_manifest_calls_retained_is_data_whatever_its_type(project):
