@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ CALL_SECONDS = 45
 
 
 @pytest.fixture(scope="session")
-def emulator_server() -> Iterator[Emulator]:
+def emulator_server(forked_cli: Path) -> Iterator[Emulator]:
     """A running emulator; its state is whatever other tests left."""
     with Emulator(REGION) as running:
+        running.environment["PATH"] = f"{forked_cli}{os.pathsep}{running.environment['PATH']}"
         yield running
 
 
@@ -45,12 +47,11 @@ class LocalAccount:
     """The emulator through the AWS CLI. Every change is over when the call comes back, so nothing here waits."""
 
     emulator: Emulator
-    cli_folder: Path
     folder: Path
 
     def aws(self, service: str, operation: str, *arguments: str, region: str = REGION) -> dict[str, Any]:
-        environment = {**self.emulator.environment, "PATH": str(self.cli_folder)}
-        cli = AwsCli(region, endpoint_url=self.emulator.endpoint_url, environment=environment, timeout=CALL_SECONDS)
+        server = self.emulator
+        cli = AwsCli(region, endpoint_url=server.endpoint_url, environment=server.environment, timeout=CALL_SECONDS)
         return cli.run(service, operation, *arguments)
 
     def create(self, name: str, template: str, *arguments: str, region: str = REGION, **parameters: str) -> str:
@@ -115,7 +116,7 @@ def _parameters(values: dict[str, str]) -> list[str]:
 
 
 @pytest.fixture
-def local(emulator_server: Emulator, forked_cli: Path, tmp_path: Path) -> LocalAccount:
+def local(emulator_server: Emulator, tmp_path: Path) -> LocalAccount:
     """An empty account."""
     emulator_server.reset()
-    return LocalAccount(emulator_server, forked_cli, tmp_path)
+    return LocalAccount(emulator_server, tmp_path)

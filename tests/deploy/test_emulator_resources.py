@@ -160,6 +160,7 @@ Resources:
   Check:
     Type: AWS::Route53::HealthCheck
     Properties: {HealthCheckConfig: {Type: HTTPS, FullyQualifiedDomainName: app.example.com}}
+Outputs: {Trail: {Value: !GetAtt Trail.Arn}}
 """
 STAND_INS = """
 Parameters: {Name: {Type: String, Default: first}}
@@ -312,11 +313,14 @@ def test_what_watches_the_account_is_visible_and_goes_again(local: LocalAccount)
     ids = local.physical_ids("watch")
     [alarm] = local.aws("cloudwatch", "describe-alarms")["MetricAlarms"]
     assert [metric["Id"] for metric in alarm["Metrics"]] == ["rate", "errors"]
+    trail = local.outputs("watch")["Trail"]
+    local.update("watch", WATCH.replace("IsLogging: true", "IsLogging: false"))
+    assert local.outputs("watch")["Trail"] == trail
     [composite] = local.aws("cloudwatch", "describe-alarms", "--alarm-types", "CompositeAlarm")["CompositeAlarms"]
     assert composite["AlarmName"] == ids["Any"]
     providers = local.aws("iam", "list-open-id-connect-providers")["OpenIDConnectProviderList"]
     assert [each["Arn"] for each in providers] == [ids["Oidc"]]
-    assert local.aws("cloudtrail", "get-trail-status", "--name", ids["Trail"])["IsLogging"] is True
+    assert local.aws("cloudtrail", "get-trail-status", "--name", ids["Trail"])["IsLogging"] is False
     local.delete("watch")
     assert local.aws("cloudwatch", "describe-alarms")["MetricAlarms"] == []
 

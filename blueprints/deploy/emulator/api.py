@@ -33,7 +33,8 @@ def call(service: str, operation: str, parameters: Mapping[str, Any]) -> dict[st
     parsed: dict[str, Any] = botocore.parsers.create_parser(protocol).parse(answer, shape.output_shape)
     if status >= _FAILED:
         error = parsed.get("Error", {})
-        raise RefusedError(f"{error.get('Message', body.decode())} (Service: {service}, {error.get('Code', status)})")
+        code = str(error.get("Code", status))
+        raise RefusedError(f"{error.get('Message', body.decode())} (Service: {service}, {code})", code)
     return parsed
 
 

@@ -11,6 +11,7 @@ from blueprints.deploy.emulator import internals, models, protection, schemas, s
 from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
 from blueprints.deploy.emulator.stand_in import describe
 
+_NOTHING: Properties = {}
 _Provision = Callable[[str, str, dict[str, Any], str], tuple[str, dict[str, Any]]]
 _Update = Callable[..., tuple[str, dict[str, Any]]]
 _Delete = Callable[..., None]
@@ -48,10 +49,11 @@ def _guarded_update(original: _Update) -> _Update:
             return physical_id, old_attrs or {}
         replaces = internals.provisioners._replacing_change(resource_type, before, wanted.properties)
         stack_policy.enforce(wanted, "Update:Replace" if replaces else "Update:Modify")
-        answer = original(
-            resource_type, physical_id, before, dict(wanted.properties), stack_name, logical_id, old_attrs
-        )
-        return _finished(wanted, Made(*answer))
+        after = dict(wanted.properties)
+        made = Made(*original(resource_type, physical_id, before, after, stack_name, logical_id, old_attrs))
+        # The same resource keeps what an update does not answer again.
+        kept = (old_attrs or {}) if made.physical_id == physical_id else {}
+        return _finished(wanted, made, kept)
 
     return update
 
@@ -82,13 +84,13 @@ def _typed(resource_type: str, properties: Properties) -> dict[str, Any]:
     return dict(properties) if schema is None else validation.check(schema, properties).value
 
 
-def _finished(wanted: Wanted, made: Made) -> tuple[str, dict[str, Any]]:
+def _finished(wanted: Wanted, made: Made, kept: Properties = _NOTHING) -> tuple[str, dict[str, Any]]:
     schema = _schema(wanted.type)
     if schema is None:
-        return made.physical_id, dict(made.attributes)
+        return made.physical_id, {**kept, **made.attributes}
     # Fn::GetAtt also answers what was given ("Vpc.CidrBlock").
     given = {name: value for name, value in wanted.properties.items() if not isinstance(value, dict)}
-    attributes = {**given, **describe(schema, wanted).attributes}
+    attributes = {**describe(schema, wanted).attributes, **kept, **given}
     if len(schema.primary_identifier) == 1:
         identifier = ".".join(schema.primary_identifier[0])
         attributes |= {identifier: made.physical_id} if identifier in attributes else {}

@@ -10,7 +10,11 @@ Reality: TypeAlias = Literal["native", "extended", "stand-in"]
 
 
 class RefusedError(ValueError):
-    """CloudFormation would fail the resource with this reason."""
+    """CloudFormation would fail the resource with this reason; ``code`` is the service's, where a service refused."""
+
+    def __init__(self, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 @dataclass(frozen=True)

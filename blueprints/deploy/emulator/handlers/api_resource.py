@@ -1,12 +1,14 @@
 """A resource that is one create call, one delete call and perhaps one update call of its service."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from blueprints.deploy.emulator.api import call, parameters
-from blueprints.deploy.emulator.resources import Made, Properties, Wanted
+from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
 
+_GONE = re.compile(r"NotFound|Non[Ee]xist|NoSuch")
 Request: TypeAlias = Mapping[str, Any]
 
 
@@ -38,4 +40,9 @@ class ApiResource:
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         key = parameters(self.service, self.delete_call, self.key(physical_id, properties))
-        call(self.service, self.delete_call, key)
+        try:
+            call(self.service, self.delete_call, key)
+        except RefusedError as refused:
+            # What is gone already is deleted, to CloudFormation as well.
+            if not _GONE.search(refused.code):
+                raise
