@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from blueprints.render import files
+
 SOURCES = ("blueprints", "src", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 
 pytestmark = pytest.mark.xdist_group("wheel")
@@ -64,11 +66,9 @@ def test_the_wheel_holds_every_module_and_every_template_and_nothing_else(wheel:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if not name.split("/")[0].endswith(".dist-info")}
     modules = {path.relative_to(root).as_posix() for path in (root / "blueprints").rglob("*") if is_source(path)}
     templates = root / "src" / "templates"
-    files = {
-        f"blueprints/files/{path.relative_to(templates).as_posix()}" for path in templates.rglob("*") if path.is_file()
-    }
+    texts = {path.relative_to(templates).as_posix() for path in templates.rglob("*") if path.is_file()}
 
-    assert held == modules | files
+    assert held == modules | {f"blueprints/files/{name}" for name in texts}
 
 
 def is_source(path: Path) -> bool:
@@ -92,9 +92,20 @@ def test_an_installed_library_renders_what_is_committed_and_lints_it(
     report = run(installed / "blueprints", "lint", "build/", "--format", "json", cwd=folder)
 
     built = {path.relative_to(folder / "build"): path.read_text("utf-8") for path in folder.rglob("*.*")}
+    page = built.pop(Path("facerec/README.md"))
     assert {path: text for path, text in built.items() if (output / path).read_text("utf-8") != text} == {}
     assert Path("facerec/prod/manifest.json") in built
+    assert page.startswith("# facerec\n")
     assert json.loads(report)["findings"] == []
+
+
+def test_templates_of_text_files_are_found_in_a_checkout_and_in_an_installed_library(
+    installed: Path, folder: Path, root: Path
+) -> None:
+    (folder / "use.py").write_text("from blueprints.render import files\nprint(files.root())\n", encoding="utf-8")
+
+    assert files.root() == root / "src" / "templates"
+    assert Path(run(installed / "python", "use.py", cwd=folder).strip()).is_relative_to(installed.parent)
 
 
 def test_an_installed_library_gives_the_schema_of_the_settings(installed: Path, folder: Path) -> None:
