@@ -54,9 +54,9 @@ class Network:
 
     @classmethod
     def existing(cls, stack: Stack, *, egress: Egress, faces_internet: bool = True) -> Network:
-        """A VPC that exists: its id and its subnets are parameters of *stack*, which asks for none that it does not use.
+        """A VPC that exists: its id and the subnets that *stack* uses are parameters of it.
 
-        A stack that faces the internet has a load balancer and tasks; one that does not has databases, which are private.
+        A stack that faces the internet has a load balancer and tasks; another has databases, which stay private.
         """
         tasks_are_public = egress == "public"
         kinds = [*(["Public"] if faces_internet else []), *([] if faces_internet and tasks_are_public else ["Private"])]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+
+from blueprints.components.autoscaling import Autoscaling, CpuSteps, RequestsPerTarget, ScheduledCapacity
+from blueprints.model.errors import SettingsError
+from blueprints.render.template import to_dict
+from tests.support.service import service
+
+pytestmark = [pytest.mark.row("CA-10"), pytest.mark.row("FR-06")]
+
+NIGHT = ScheduledCapacity("night", "cron(0 20 * * ? *)", 0, 0, "Europe/Berlin")
+MORNING = ScheduledCapacity("morning", "cron(0 6 ? * MON-FRI *)", 1, 4, "Europe/Berlin")
+
+
+@pytest.fixture
+def scaled(stack_of):
+    """The resources of a stack with a service that is scaled in these ways."""
+
+    def make(*, requests=None, **ways):
+        made = service(stack_of(), tasks=None)
+        per_target = RequestsPerTarget(requests, made.balancer, made.targets) if requests else None
+        scaling = Autoscaling("Api", service=made.fargate, minimum=1, maximum=4, requests=per_target, **ways)
+        return made.stack.add(scaling), made.stack
+
+    return make
+
+
+def properties(stack, logical_id):
+    return to_dict(stack)["Resources"][logical_id]["Properties"]
+
+
+def test_logical_ids_are_a_promise(scaled):
+    by_target = scaled(cpu=70, memory=80, requests=1000)[0]
+    by_steps = scaled(steps=CpuSteps(70, 30))[0]
+    assert [resource.title for resource in by_target.resources()] == [
+        "ApiScalableTarget",
+        "ApiCpuScaling",
+        "ApiMemoryScaling",
+        "ApiRequestsScaling",
+    ]
+    assert [resource.title for resource in by_steps.resources()][1:] == [
+        "ApiScaleOut",
+        "ApiCpuHigh",
+        "ApiScaleIn",
+        "ApiCpuLow",
+    ]
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [{"cpu": 70, "memory": 80, "requests": 1000}, {"steps": CpuSteps(70, 30), "schedule": [NIGHT, MORNING]}],
+    ids=["targets", "steps-and-clock"],
+)
+def test_no_linter_finds_anything(scaled, findings, ways):
+    assert findings(scaled(**ways)[1]) == []
+
+
+def test_the_bounds_hold_for_the_service(scaled):
+    target = properties(scaled()[1], "ApiScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+    assert (target["ServiceNamespace"], target["ScalableDimension"]) == ("ecs", "ecs:service:DesiredCount")
+    assert target["ResourceId"] == {
+        "Fn::Join": ["/", ["service", {"Ref": "ApiCluster"}, {"Fn::GetAtt": ["ApiService", "Name"]}]]
+    }
+    # Application Auto Scaling uses its service-linked role where none is named.
+    assert "RoleARN" not in target
+
+
+@pytest.mark.parametrize(
+    ("way", "logical_id", "metric"),
+    [
+        ({"cpu": 70}, "ApiCpuScaling", "ECSServiceAverageCPUUtilization"),
+        ({"memory": 70}, "ApiMemoryScaling", "ECSServiceAverageMemoryUtilization"),
+    ],
+)
+def test_a_percentage_is_held(scaled, way, logical_id, metric):
+    policy = properties(scaled(**way)[1], logical_id)
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    assert policy["PolicyType"] == "TargetTrackingScaling"
+    assert policy["ScalingTargetId"] == {"Ref": "ApiScalableTarget"}
+    assert tracking["TargetValue"] == 70
+    assert tracking["PredefinedMetricSpecification"] == {"PredefinedMetricType": metric}
+
+
+def test_requests_are_counted_at_this_load_balancer_and_target_group(scaled):
+    policy = properties(scaled(requests=1000)[1], "ApiRequestsScaling")
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == 1000
+    assert tracking["PredefinedMetricSpecification"] == {
+        "PredefinedMetricType": "ALBRequestCountPerTarget",
+        "ResourceLabel": {
+            "Fn::Sub": "${PublicLoadBalancer.LoadBalancerFullName}/${ApiTargetGroup.TargetGroupFullName}"
+        },
+    }
+
+
+def test_it_grows_faster_than_it_shrinks(scaled):
+    tracking = properties(scaled(cpu=70)[1], "ApiCpuScaling")["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["ScaleOutCooldown"] < tracking["ScaleInCooldown"]
+
+
+def test_steps_add_one_task_above_and_take_one_away_below(scaled):
+    stack = scaled(steps=CpuSteps(out_above=70, in_below=30))[1]
+    out, in_ = (properties(stack, f"ApiScale{way}")["StepScalingPolicyConfiguration"] for way in ("Out", "In"))
+    assert out["StepAdjustments"] == [{"ScalingAdjustment": 1, "MetricIntervalLowerBound": 0}]
+    assert in_["StepAdjustments"] == [{"ScalingAdjustment": -1, "MetricIntervalUpperBound": 0}]
+    assert out["AdjustmentType"] == in_["AdjustmentType"] == "ChangeInCapacity"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "comparison", "threshold", "policy"),
+    [
+        ("ApiCpuHigh", "GreaterThanThreshold", 70, "ApiScaleOut"),
+        ("ApiCpuLow", "LessThanThreshold", 30, "ApiScaleIn"),
+    ],
+)
+def test_each_step_listens_to_an_alarm_on_the_services_cpu(scaled, alarm, comparison, threshold, policy):
+    made = properties(scaled(steps=CpuSteps(out_above=70, in_below=30))[1], alarm)
+    assert (made["ComparisonOperator"], made["Threshold"]) == (comparison, threshold)
+    assert made["AlarmActions"] == [{"Ref": policy}]
+    assert (made["Namespace"], made["MetricName"]) == ("AWS/ECS", "CPUUtilization")
+    assert made["Dimensions"] == [
+        {"Name": "ClusterName", "Value": {"Ref": "ApiCluster"}},
+        {"Name": "ServiceName", "Value": {"Fn::GetAtt": ["ApiService", "Name"]}},
+    ]
+
+
+def test_bounds_change_by_the_clock(scaled):
+    target = properties(scaled(schedule=[NIGHT, MORNING])[1], "ApiScalableTarget")
+    assert target["ScheduledActions"][0] == {
+        "ScheduledActionName": "night",
+        "Schedule": "cron(0 20 * * ? *)",
+        "Timezone": "Europe/Berlin",
+        "ScalableTargetAction": {"MinCapacity": 0, "MaxCapacity": 0},
+    }
+    assert [action["ScheduledActionName"] for action in target["ScheduledActions"]] == ["night", "morning"]
+
+
+def test_without_a_schedule_the_clock_changes_nothing(scaled):
+    assert "ScheduledActions" not in properties(scaled(cpu=70)[1], "ApiScalableTarget")
+
+
+def test_cpu_is_followed_in_one_way_only(scaled):
+    with pytest.raises(SettingsError, match=r"steps: Api follows CPU by target \(70 percent\) already"):
+        scaled(cpu=70, steps=CpuSteps(70, 30))

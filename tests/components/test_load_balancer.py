@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+from troposphere import Ref
+from troposphere import elasticloadbalancingv2 as elb
+
+from blueprints.components.bucket import AccessLogBucket
+from blueprints.components.load_balancer import LoadBalancer
+from blueprints.components.network import Network
+from blueprints.components.target_group import HealthCheck, TargetGroup
+from blueprints.render.template import to_dict
+from tests.support.service import CERTIFICATE
+
+pytestmark = [pytest.mark.row("CA-02"), pytest.mark.row("FR-07")]
+
+SECURE = {"certificate": Ref("CertificateArn")}
+
+
+@pytest.fixture
+def behind(stack_of):
+    """A stack with a load balancer made of these options, and the load balancer."""
+
+    def make(*, logs=None, **options):
+        stack = stack_of(CERTIFICATE) if "certificate" in options else stack_of()
+        network = Network.existing(stack, egress="public")
+        targets = stack.add(TargetGroup("Api", network=network, port=8000, health_check=HealthCheck()))
+        bucket = stack.add(logs) if logs else None
+        balancer = LoadBalancer("Public", network=network, targets=targets, access_logs=bucket, **options)
+        return stack.add(balancer), stack
+
+    return make
+
+
+def resources(stack):
+    return to_dict(stack)["Resources"]
+
+
+def attributes(stack):
+    made = resources(stack)["PublicLoadBalancer"]["Properties"]["LoadBalancerAttributes"]
+    return {attribute["Key"]: attribute["Value"] for attribute in made}
+
+
+def test_logical_ids_are_a_promise(behind):
+    plain, secure = behind()[0], behind(**SECURE)[0]
+    assert [resource.title for resource in plain.resources()] == [
+        "PublicSecurityGroup",
+        "PublicLoadBalancer",
+        "ClientsToPublicOn80Ingress",
+        "PublicHttpListener",
+    ]
+    assert [resource.title for resource in secure.resources()][2:] == [
+        "ClientsToPublicOn80Ingress",
+        "ClientsToPublicOn443Ingress",
+        "PublicHttpsListener",
+        "PublicHttpListener",
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, SECURE], ids=["http", "https"])
+def test_no_linter_finds_anything(behind, findings, options):
+    logs = AccessLogBucket("AccessLog", expire_after_days=30)
+    assert findings(behind(logs=logs, protect=True, **options)[1]) == []
+
+
+def test_it_faces_the_internet_from_public_subnets(behind):
+    made = resources(behind()[1])["PublicLoadBalancer"]["Properties"]
+    assert (made["Scheme"], made["Type"]) == ("internet-facing", "application")
+    assert made["Subnets"] == {"Ref": "PublicSubnetIds"}
+    assert made["SecurityGroups"] == [{"Fn::GetAtt": ["PublicSecurityGroup", "GroupId"]}]
+
+
+def test_without_a_certificate_http_goes_to_the_targets(behind):
+    balancer, stack = behind()
+    listener = resources(stack)["PublicHttpListener"]["Properties"]
+    assert (listener["Port"], listener["Protocol"]) == (80, "HTTP")
+    assert listener["DefaultActions"] == [{"Type": "forward", "Order": 1, "TargetGroupArn": {"Ref": "ApiTargetGroup"}}]
+    assert balancer.listener.title == "PublicHttpListener"
+    assert balancer.redirect is None
+
+
+@pytest.mark.row("CA-13")
+def test_with_a_certificate_https_goes_to_the_targets_and_http_to_https(behind):
+    balancer, stack = behind(**SECURE)
+    made = resources(stack)
+    https, http = made["PublicHttpsListener"]["Properties"], made["PublicHttpListener"]["Properties"]
+    assert (https["Port"], https["Protocol"]) == (443, "HTTPS")
+    assert https["Certificates"] == [{"CertificateArn": {"Ref": "CertificateArn"}}]
+    assert https["DefaultActions"][0]["Type"] == "forward"
+    assert http["DefaultActions"] == [
+        {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
+    ]
+    assert balancer.listener.title == "PublicHttpsListener"
+
+
+@pytest.mark.row("CA-13")
+def test_https_speaks_tls_1_2_and_1_3_only(behind):
+    policy = resources(behind(**SECURE)[1])["PublicHttpsListener"]["Properties"]["SslPolicy"]
+    assert policy.startswith("ELBSecurityPolicy-TLS13-1-2-")
+
+
+@pytest.mark.row("CA-14")
+def test_sign_in_comes_before_the_targets(behind):
+    check = elb.Action(Type="fixed-response", Order=1, FixedResponseConfig=elb.FixedResponseConfig(StatusCode="401"))
+    actions = resources(behind(before=[check], **SECURE)[1])["PublicHttpsListener"]["Properties"]["DefaultActions"]
+    assert [(action["Type"], action["Order"]) for action in actions] == [("fixed-response", 1), ("forward", 2)]
+
+
+@pytest.mark.row("CA-09")
+@pytest.mark.parametrize(("options", "ports"), [({}, [80]), (SECURE, [80, 443])], ids=["http", "https"])
+def test_clients_come_in_where_it_listens_and_nowhere_else(behind, options, ports):
+    made = resources(behind(clients="203.0.113.0/24", **options)[1])
+    rules = [r["Properties"] for r in made.values() if r["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    assert [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in rules] == [
+        ("203.0.113.0/24", port, port) for port in ports
+    ]
+    assert not [r for r in made.values() if r["Type"] == "AWS::EC2::SecurityGroupEgress"]
+
+
+def test_malformed_requests_are_dropped(behind):
+    made = attributes(behind()[1])
+    assert made["routing.http.drop_invalid_header_fields.enabled"] == "true"
+    assert made["routing.http.desync_mitigation_mode"] == "defensive"
+
+
+@pytest.mark.row("XX-05")
+@pytest.mark.parametrize(("protect", "value"), [(True, "true"), (False, "false")])
+def test_it_refuses_to_be_deleted_where_it_is_protected(behind, protect, value):
+    assert attributes(behind(protect=protect)[1])["deletion_protection.enabled"] == value
+
+
+def test_access_logs_go_to_a_bucket_whose_policy_is_there_first(behind):
+    stack = behind(logs=AccessLogBucket("AccessLog", expire_after_days=30))[1]
+    made = attributes(stack)
+    assert made["access_logs.s3.enabled"] == "true"
+    assert made["access_logs.s3.bucket"] == {"Ref": "AccessLogBucket"}
+    assert resources(stack)["PublicLoadBalancer"]["DependsOn"] == ["AccessLogBucketPolicy"]
+
+
+def test_without_a_bucket_there_are_no_access_logs(behind):
+    stack = behind()[1]
+    assert not [key for key in attributes(stack) if key.startswith("access_logs")]
+    assert "DependsOn" not in resources(stack)["PublicLoadBalancer"]
+
+
+@pytest.mark.row("XX-06")
+def test_it_has_a_name_of_its_own_only_where_it_is_given_one(behind):
+    plain = resources(behind()[1])
+    named = resources(behind(physical_name="facerec-api-alb-dev", group_name="facerec-api-alb-sg-dev")[1])
+    assert "Name" not in plain["PublicLoadBalancer"]["Properties"]
+    assert named["PublicLoadBalancer"]["Properties"]["Name"] == "facerec-api-alb-dev"
+    assert named["PublicSecurityGroup"]["Properties"]["GroupName"] == "facerec-api-alb-sg-dev"
+
+
+def test_its_own_name_can_be_asked_for(behind):
+    assert behind()[0].dns_name.to_dict() == {"Fn::GetAtt": ["PublicLoadBalancer", "DNSName"]}
