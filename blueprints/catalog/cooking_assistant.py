@@ -14,8 +14,9 @@ from blueprints.access import grants
 from blueprints.access.connections import connect, reach_https
 from blueprints.catalog._web_service import (
     FrontDoor,
-    WebServiceSettings,
+    access_log_bucket,
     ask_for_image,
+    container_of,
     monitoring_stack,
     network_stack,
     place,
@@ -24,8 +25,8 @@ from blueprints.catalog._web_service import (
     show,
     task_bounds,
 )
+from blueprints.catalog._web_settings import WebServiceSettings
 from blueprints.components.autoscaling import Autoscaling, RequestsPerTarget
-from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.cache import Cache, CacheServer
 from blueprints.components.cluster import Cluster
 from blueprints.components.container import Container
@@ -170,9 +171,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             certificate=door.certificate_arn,
             before=_checks(settings, gate),
             clients=settings.clients,
-            access_logs=stack.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
-            if settings.access_logs
-            else None,
+            access_logs=access_log_bucket(stack, settings),
             protect=settings.keep_data,
         )
     )
@@ -255,17 +254,7 @@ def _container(stack: Stack, settings: Settings, data: Stack, image: Any) -> Con
         cache = CacheServer.from_stack(stack, data, "Answers")
         variables |= {"CACHE_HOST": cache.address, "CACHE_PORT": str(cache.port)}
         secrets["CACHE_AUTH_TOKEN"] = SecretValue(cache.auth_token_arn)
-    return Container(
-        name="assistant",
-        image=image,
-        port=settings.container_port,
-        environment=variables | settings.variables,
-        secrets=secrets,
-        health_path=settings.health_check_path if settings.container_health_check else None,
-        start_seconds=settings.start_seconds,
-        user=settings.run_as or None,
-        writable=settings.writable_root or settings.shell,
-    )
+    return container_of(settings, name="assistant", image=image, variables=variables, secrets=secrets)
 
 
 def _api_key(stack: Stack, settings: Settings, data: Stack) -> SecretValue:

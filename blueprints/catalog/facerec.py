@@ -11,8 +11,9 @@ from blueprints.access import grants
 from blueprints.access.connections import connect, reach_everything, reach_https
 from blueprints.catalog._web_service import (
     FrontDoor,
-    WebServiceSettings,
+    access_log_bucket,
     ask_for_image,
+    container_of,
     monitoring_stack,
     network_stack,
     place,
@@ -21,10 +22,11 @@ from blueprints.catalog._web_service import (
     show,
     task_bounds,
 )
+from blueprints.catalog._web_settings import WebServiceSettings
 from blueprints.components.autoscaling import Autoscaling, CpuSteps
 from blueprints.components.backup import Backup
 from blueprints.components.blue_green import BlueGreen
-from blueprints.components.bucket import AccessLogBucket, Bucket
+from blueprints.components.bucket import Bucket
 from blueprints.components.cluster import Cluster
 from blueprints.components.container import Container
 from blueprints.components.fargate_service import FargateService
@@ -178,9 +180,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack | None
             targets=targets,
             certificate=door.certificate_arn,
             clients=settings.clients,
-            access_logs=stack.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
-            if settings.access_logs
-            else None,
+            access_logs=access_log_bucket(stack, settings),
             protect=settings.keep_data,
             physical_name=settings.name("alb"),
             group_name=settings.name("alb-sg"),
@@ -249,17 +249,8 @@ def _container(stack: Stack, settings: Settings, bucket_name: Any, image: Any) -
         path = f"{settings.parameter_path}{key}"
         stack.secrets.append(SecretSource(key, parameter_name=path))
         secrets[key] = SecretValue.parameter(path)
-    return Container(
-        name="api",
-        image=image,
-        port=settings.container_port,
-        environment={"ENVIRONMENT": settings.application_environment, "BUCKET_NAME": bucket_name} | settings.variables,
-        secrets=secrets,
-        health_path=settings.health_check_path if settings.container_health_check else None,
-        start_seconds=settings.start_seconds,
-        user=settings.run_as or None,
-        writable=settings.writable_root or settings.shell,
-    )
+    variables = {"ENVIRONMENT": settings.application_environment, "BUCKET_NAME": bucket_name}
+    return container_of(settings, name="api", image=image, variables=variables, secrets=secrets)
 
 
 def _blue_green(
