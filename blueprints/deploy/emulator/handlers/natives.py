@@ -82,12 +82,7 @@ class Database:
         self._native = native
 
     def create(self, wanted: Wanted) -> Made:
-        made = self._native.create(wanted)
-        if wanted.get("ManageMasterUserPassword"):
-            value = json.dumps({"username": wanted.get("MasterUsername"), "password": "local-password"})
-            name = _managed_secret(made.physical_id)
-            call("secretsmanager", "CreateSecret", {"Name": name, "SecretString": value})
-        return self._answer(made, wanted)
+        return self._answer(self._native.create(wanted), wanted)
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
         return self._answer(self._native.update(physical_id, before, wanted), wanted)
@@ -99,8 +94,11 @@ class Database:
     def _answer(self, made: Made, wanted: Wanted) -> Made:
         if not wanted.get("ManageMasterUserPassword"):
             return made
-        arn = internals.SECRETS[_managed_secret(made.physical_id)]["ARN"]
-        return Made(made.physical_id, {**made.attributes, "MasterUserSecret.SecretArn": arn})
+        name = _managed_secret(made.physical_id)
+        if name not in internals.SECRETS:
+            value = json.dumps({"username": wanted.get("MasterUsername"), "password": "local-password"})
+            call("secretsmanager", "CreateSecret", {"Name": name, "SecretString": value})
+        return Made(made.physical_id, {**made.attributes, "MasterUserSecret.SecretArn": internals.SECRETS[name]["ARN"]})
 
 
 def _managed_secret(database: str) -> str:
