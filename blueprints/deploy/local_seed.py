@@ -114,7 +114,7 @@ class Seeder:
             self._cli(region).run("ecr", "put-image", *named)
         except AwsError as error:
             # All that a seed wants is that the tag is there.
-            if error.code != "ImageAlreadyExistsException":
+            if error.code not in {"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"}:
                 raise
 
     def _hosted_zone(self, region: str) -> str:
