@@ -123,11 +123,16 @@ def container_of(
     )
 
 
-def access_log_bucket(stack: Stack, settings: WebServiceSettings) -> AccessLogBucket | None:
-    """Where the load balancer's access logs go, where they are asked for."""
-    if not settings.access_logs:
-        return None
-    return stack.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
+def keep_access_logs(data: Stack, settings: WebServiceSettings) -> None:
+    """A bucket for the load balancer's access logs, where they are asked for."""
+    if settings.access_logs:
+        bucket = data.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
+        data.output("AccessLogBucketName", bucket.bucket.ref(), "The bucket with the load balancer's access logs")
+
+
+def access_logs(stack: Stack, settings: WebServiceSettings, data: Stack) -> Any | None:
+    """The name of that bucket."""
+    return stack.from_stack(data, "AccessLogBucketName") if settings.access_logs else None
 
 
 class FrontDoor:

@@ -14,9 +14,10 @@ from blueprints.access import grants
 from blueprints.access.connections import connect, reach_https
 from blueprints.catalog._web_service import (
     FrontDoor,
-    access_log_bucket,
+    access_logs,
     ask_for_image,
     container_of,
+    keep_access_logs,
     monitoring_stack,
     network_stack,
     place,
@@ -118,6 +119,7 @@ def _data(settings: Settings, network: Stack | None) -> Stack:
         recipes = stack.add(Table("Recipes", keep=settings.keep_data))
         stack.output("RecipesTableName", recipes.table.ref(), "The table with recipes and preferences")
         stack.output("RecipesTableArn", recipes.table.get_att("Arn"), "The table's ARN")
+    keep_access_logs(stack, settings)
     if settings.sign_in != "none":
         _publish_people(stack, settings)
     if settings.storage == "aurora" or settings.cache:
@@ -171,7 +173,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             certificate=door.certificate_arn,
             before=_checks(settings, gate),
             clients=settings.clients,
-            access_logs=access_log_bucket(stack, settings),
+            access_logs=access_logs(stack, settings, data),
             protect=settings.keep_data,
         )
     )

@@ -11,9 +11,10 @@ from blueprints.access import grants
 from blueprints.access.connections import connect, reach_everything, reach_https
 from blueprints.catalog._web_service import (
     FrontDoor,
-    access_log_bucket,
+    access_logs,
     ask_for_image,
     container_of,
+    keep_access_logs,
     monitoring_stack,
     network_stack,
     place,
@@ -125,16 +126,17 @@ class Settings(WebServiceSettings):
 def build(settings: Settings) -> list[Stack]:
     """Images, the network, the faces, the service and, where asked for, its pipeline."""
     network = network_stack(settings)
-    data = _data(settings) if settings.bucket == "create" else None
+    data = _data(settings)
     service = _service(settings, network, data)
     monitoring = monitoring_stack(settings, service, name="Api")
     pipeline = _pipeline(settings, service) if settings.pipeline else None
     registry = registry_stack(settings, name="Api", repository=REPOSITORY)
-    return [stack for stack in (registry, network, data, service, monitoring, pipeline) if stack is not None]
+    stacks = (registry, network, data, service, monitoring, pipeline)
+    return [stack for stack in stacks if stack is not None and stack.resources]
 
 
 def _data(settings: Settings) -> Stack:
-    """The bucket with the faces: biometric data, so nothing about it is optional but the backup."""
+    """The bucket with the faces: biometric data, so nothing about it is optional but the backup; and access logs."""
     stack = Stack(
         "data",
         settings,
@@ -142,6 +144,9 @@ def _data(settings: Settings) -> Stack:
         arch="One private bucket for faces and their embeddings",
         must=["Faces are biometric data: encrypted, private, over TLS only"],
     )
+    keep_access_logs(stack, settings)
+    if settings.bucket == "existing":
+        return stack
     faces = stack.add(Bucket("Faces", why="Holds faces and their embeddings for the recognition service."))
     stack.output("FacesBucketName", faces.bucket.ref(), "The bucket with the faces")
     stack.output("FacesBucketObjects", Sub(f"${{{faces.bucket.title}.Arn}}/*"), "ARN of the objects in the bucket")
@@ -151,7 +156,7 @@ def _data(settings: Settings) -> Stack:
     return stack
 
 
-def _service(settings: Settings, network_stack: Stack | None, data: Stack | None) -> Stack:
+def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> Stack:
     """The load balancer, the service behind it, steps on CPU, and eyes on all of it."""
     stack = Stack(
         "service",
@@ -163,7 +168,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack | None
     tag = ask_for_image(stack, REPOSITORY)
     size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
     minimum, maximum = task_bounds(stack, settings)
-    bucket_name, objects = _faces(stack, data)
+    bucket_name, objects = _faces(stack, settings, data)
     network = place(stack, network_stack)
     door = FrontDoor(stack, settings)
 
@@ -180,7 +185,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack | None
             targets=targets,
             certificate=door.certificate_arn,
             clients=settings.clients,
-            access_logs=access_log_bucket(stack, settings),
+            access_logs=access_logs(stack, settings, data),
             protect=settings.keep_data,
             physical_name=settings.name("alb"),
             group_name=settings.name("alb-sg"),
@@ -224,9 +229,9 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack | None
     return stack
 
 
-def _faces(stack: Stack, data: Stack | None) -> tuple[Any, Any]:
+def _faces(stack: Stack, settings: Settings, data: Stack) -> tuple[Any, Any]:
     """Name of the bucket and ARN of its objects: from the data stack, or of a bucket that exists."""
-    if data is not None:
+    if settings.bucket == "create":
         return stack.from_stack(data, "FacesBucketName"), stack.from_stack(data, "FacesBucketObjects")
     name = stack.add(
         StackParameter(

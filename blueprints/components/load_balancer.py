@@ -32,7 +32,7 @@ class LoadBalancer(Component):
         certificate: ARN of a certificate; with one, HTTPS listens and HTTP redirects to it.
         before: actions that come before the request is forwarded (sign-in).
         clients: the IPv4 range that may connect.
-        access_logs: a bucket for access logs, or None.
+        access_logs: a bucket for access logs, of this stack or by the name of one of a stack before; None keeps none.
         protect: refuse to be deleted.
         physical_name: a name of its own, where a document names it; group_name the same for its security group.
     """
@@ -46,7 +46,7 @@ class LoadBalancer(Component):
         certificate: Any | None = None,
         before: Sequence[elb.Action] = (),
         clients: Any = ANYWHERE,
-        access_logs: AccessLogBucket | None = None,
+        access_logs: Any | None = None,
         protect: bool = False,
         physical_name: str | None = None,
         group_name: str | None = None,
@@ -71,7 +71,7 @@ class LoadBalancer(Component):
         )
         if physical_name is not None:
             self.load_balancer.Name = physical_name
-        if access_logs is not None:
+        if isinstance(access_logs, AccessLogBucket):
             # Elastic Load Balancing tries the bucket when logging is switched on: its policy has to be there first.
             self.load_balancer.DependsOn = [access_logs.policy.title]
         ports = [HTTP] if certificate is None else [HTTP, HTTPS]
@@ -114,7 +114,7 @@ class LoadBalancer(Component):
         )
 
 
-def _attributes(access_logs: AccessLogBucket | None, *, protect: bool) -> list[elb.LoadBalancerAttributes]:
+def _attributes(access_logs: Any | None, *, protect: bool) -> list[elb.LoadBalancerAttributes]:
     attributes = {
         "deletion_protection.enabled": str(protect).lower(),
         "routing.http.drop_invalid_header_fields.enabled": "true",
@@ -122,7 +122,8 @@ def _attributes(access_logs: AccessLogBucket | None, *, protect: bool) -> list[e
     }
     values: dict[str, Any] = dict(attributes)
     if access_logs is not None:
-        values |= {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": access_logs.bucket.ref()}
+        bucket = access_logs.bucket.ref() if isinstance(access_logs, AccessLogBucket) else access_logs
+        values |= {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": bucket}
     return [elb.LoadBalancerAttributes(Key=key, Value=value) for key, value in values.items()]
 
 

@@ -183,6 +183,14 @@ def test_every_parameter_says_what_it_takes(name, environment):
             assert sorted(title for group in groups for title in group["Parameters"]) == sorted(parameters)
 
 
+@pytest.mark.row("XX-01", "XX-08")
+@every
+def test_both_forms_can_be_sent_without_a_bucket_as_they_are(name, environment):
+    for stack in render(name, environment).stacks:
+        assert len(to_json(stack).encode()) <= 51_200, stack.name
+        assert len(to_yaml(stack).encode()) <= 40_000, stack.name
+
+
 @pytest.mark.row("XX-08")
 @pytest.mark.parametrize("name", catalog.names())
 def test_with_everything_on_every_stack_can_be_sent_without_a_bucket(name):
