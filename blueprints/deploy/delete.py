@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blueprints.deploy.errors import NotFoundError
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.preflight import busy
 from blueprints.deploy.selection import select
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from blueprints.render.manifest import Manifest, StackEntry
 
 _DELETING = "DELETE_IN_PROGRESS"
+_BALANCER_SWITCH = "deletion_protection.enabled"
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,9 @@ def plan_deletion(
     for cli, _, state in found:
         if state.status.endswith("_IN_PROGRESS") and state.status not in {_DELETING, "REVIEW_IN_PROGRESS"}:
             raise DeployError(busy(cli, state))
-    _refuse_protected(found)
-    return DeletionPlan(tuple(_deletion(cli, entry, state) for cli, entry, state in found))
+    deletions = [_deletion(cli, entry, state) for cli, entry, state in found]
+    _refuse_protected(found, deletions)
+    return DeletionPlan(tuple(deletions))
 
 
 def _leave_shared(entry: StackEntry, only: Collection[str], report: Reporter) -> None:
@@ -107,20 +111,41 @@ def _leave_shared(entry: StackEntry, only: Collection[str], report: Reporter) ->
     report.kept(entry, "environments share it (--include-shared deletes it too)")
 
 
-def _refuse_protected(found: list[tuple[AwsCli, StackEntry, StackState]]) -> None:
+def _refuse_protected(found: list[tuple[AwsCli, StackEntry, StackState]], deletions: list[StackDeletion]) -> None:
     lines = []
-    for cli, entry, state in found:
+    for (cli, entry, state), deletion in zip(found, deletions, strict=True):
         if state.protected:
             lift = ("--no-enable-termination-protection", "--stack-name", entry.stack_name)
             lines.append(
                 f"  {entry.stack_name}: {cli.command('cloudformation', 'update-termination-protection', *lift)}"
             )
+        for balancer in _protected_balancers(cli, deletion):
+            switch = (
+                "--load-balancer-arn",
+                balancer.physical_id,
+                "--attributes",
+                f"Key={_BALANCER_SWITCH},Value=false",
+            )
+            lines.append(f"  {balancer.logical_id}: {cli.command('elbv2', 'modify-load-balancer-attributes', *switch)}")
     if lines:
         first = (
-            "Nothing was deleted: these stacks have termination protection. When they are really to go, lift it, then "
+            "Nothing was deleted: these are protected against deletion. When they are really to go, lift it, then "
             "run the same command again:"
         )
         raise DeployError("\n".join([first, *lines]))
+
+
+def _protected_balancers(cli: AwsCli, deletion: StackDeletion) -> list[StackResource]:
+    """Load balancers that would stop the deletion of a stack half way."""
+    found = []
+    for item in deletion.deleted:
+        if item.resource_type == "AWS::ElasticLoadBalancingV2::LoadBalancer" and item.physical_id:
+            with suppress(NotFoundError):  # somebody deleted it already
+                named = ("--load-balancer-arn", item.physical_id)
+                answer = cli.run("elbv2", "describe-load-balancer-attributes", *named)
+                if {"Key": _BALANCER_SWITCH, "Value": "true"} in answer.get("Attributes", ()):
+                    found.append(item)
+    return found
 
 
 def _deletion(cli: AwsCli, entry: StackEntry, state: StackState) -> StackDeletion:

@@ -38,6 +38,7 @@ MODELS: MutableMapping[str, dict[str, str]] = cloudcontrol._resources
 ALARMS: MutableMapping[str, dict[str, Any]] = cloudwatch._alarms
 SECRETS: MutableMapping[str, dict[str, Any]] = secretsmanager._secrets
 LOAD_BALANCERS: MutableMapping[str, dict[str, Any]] = alb._lbs
+LOAD_BALANCER_ATTRIBUTES: MutableMapping[str, list[dict[str, str]]] = alb._lb_attrs
 EC2_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], bytes]]] = ec2._ACTION_MAP
 ADDRESSES: MutableMapping[str, dict[str, Any]] = ec2._addresses
 NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways

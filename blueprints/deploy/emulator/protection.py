@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Mapping
 
+from blueprints.deploy.emulator import internals
 from blueprints.deploy.emulator.resources import Properties, RefusedError
 
 
-def _balancer(properties: Properties) -> bool:
-    attributes = {each.get("Key"): str(each.get("Value")) for each in properties.get("LoadBalancerAttributes", [])}
+def _balancer(physical_id: str, _properties: Properties) -> bool:
+    """As it is now: people switch it off before they delete, and the template does not know."""
+    attributes = {each["Key"]: each["Value"] for each in internals.LOAD_BALANCER_ATTRIBUTES.get(physical_id, [])}
     return attributes.get("deletion_protection.enabled") == "true"
 
 
-_PROTECTED: Mapping[str, Callable[[Properties], bool]] = {
-    "AWS::Cognito::UserPool": lambda properties: properties.get("DeletionProtection") == "ACTIVE",
-    "AWS::DynamoDB::Table": lambda properties: bool(properties.get("DeletionProtectionEnabled")),
+_PROTECTED: Mapping[str, Callable[[str, Properties], bool]] = {
+    "AWS::Cognito::UserPool": lambda _, properties: properties.get("DeletionProtection") == "ACTIVE",
+    "AWS::DynamoDB::Table": lambda _, properties: bool(properties.get("DeletionProtectionEnabled")),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _balancer,
-    "AWS::RDS::DBCluster": lambda properties: bool(properties.get("DeletionProtection")),
-    "AWS::RDS::DBInstance": lambda properties: bool(properties.get("DeletionProtection")),
+    "AWS::RDS::DBCluster": lambda _, properties: bool(properties.get("DeletionProtection")),
+    "AWS::RDS::DBInstance": lambda _, properties: bool(properties.get("DeletionProtection")),
 }
 
 
 def refuse_protected(resource_type: str, physical_id: str, properties: Properties) -> None:
-    if resource_type in _PROTECTED and _PROTECTED[resource_type](properties):
+    if resource_type in _PROTECTED and _PROTECTED[resource_type](physical_id, properties):
         raise RefusedError(f"Resource cannot be deleted as it is currently protected against deletion: {physical_id}")
