@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.service import service
+from blueprints.components.blue_green import BlueGreen
+from blueprints.components.network import Network
+from blueprints.components.target_group import HealthCheck, TargetGroup
+from tests.support.service import front, service
 
 pytestmark = pytest.mark.row("FR-14")
 
@@ -45,6 +48,14 @@ def test_the_rule_takes_every_request_and_starts_with_all_traffic_on_blue(made):
         {"TargetGroupArn": {"Ref": "ApiTargetGroup"}, "Weight": 100},
         {"TargetGroupArn": {"Ref": "ApiGreenTargetGroup"}, "Weight": 0},
     ]
+
+
+def test_others_can_watch_the_target_group_that_the_next_deployment_fills(stack_of):
+    stack = stack_of()
+    network = Network.existing(stack, egress="public")
+    blue, balancer = front(stack, network)
+    green = TargetGroup("Next", network=network, port=8000, health_check=HealthCheck())
+    assert BlueGreen("Api", listener=balancer.listener, blue=blue, green=green).green is green
 
 
 @pytest.mark.row("XX-13")

@@ -24,8 +24,9 @@ def behind(stack_of):
         stack = stack_of(CERTIFICATE) if "certificate" in options else stack_of()
         network = Network.existing(stack, egress="public")
         targets = stack.add(TargetGroup("Api", network=network, port=8000, health_check=HealthCheck()))
-        bucket = stack.add(logs) if logs else None
-        balancer = LoadBalancer("Public", network=network, targets=targets, access_logs=bucket, **options)
+        if logs:
+            options["access_logs"] = stack.add(logs)
+        balancer = LoadBalancer("Public", network=network, targets=targets, **options)
         return stack.add(balancer), stack
 
     return make
@@ -134,6 +135,12 @@ def test_access_logs_go_to_a_bucket_whose_policy_is_there_first(behind):
     assert made["access_logs.s3.enabled"] == "true"
     assert made["access_logs.s3.bucket"] == {"Ref": "AccessLogBucket"}
     assert resources(stack)["PublicLoadBalancer"]["DependsOn"] == ["AccessLogBucketPolicy"]
+
+
+def test_access_logs_may_go_to_a_bucket_of_a_stack_before(behind):
+    stack = behind(access_logs="logs-of-another-stack")[1]
+    assert attributes(stack)["access_logs.s3.bucket"] == "logs-of-another-stack"
+    assert "DependsOn" not in resources(stack)["PublicLoadBalancer"]
 
 
 def test_without_a_bucket_there_are_no_access_logs(behind):

@@ -54,6 +54,11 @@ def test_a_refusal_names_the_setting_the_value_and_what_is_allowed(values, key, 
     assert allowed in message
 
 
+def test_what_is_no_mapping_of_settings_is_refused():
+    with pytest.raises(ValidationError, match="valid dictionary"):
+        Settings.model_validate(["dev"])
+
+
 def test_a_refusal_explains_what_the_setting_is_for():
     with pytest.raises(SettingsError, match="Number of Availability Zones that the network spans"):
         Settings(availability_zones=7)

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from blueprints import catalog, render
-from blueprints.model.errors import RenderError, TemplateError
+from blueprints.model.errors import RenderError, SettingsError, TemplateError
 from blueprints.render.manifest import Manifest
+from blueprints.render.writing import replace
 from tests.support.cfn_yaml import load
 
 TINY = '''
@@ -153,6 +154,25 @@ def test_what_is_written_can_be_loaded_again(tiny, tmp_path):
     assert loaded.folder == written.folder == tmp_path / "tiny" / "prod"
 
 
+def test_several_environments_are_written_as_each_would_be_alone(tiny, tmp_path):
+    both = [tiny(environment="dev"), tiny(environment="prod", extra=True)]
+    manifests = render.write_all("tiny", both, tmp_path / "together")
+    alone = [render.write("tiny", settings, tmp_path / "alone") for settings in both]
+    assert contents(tmp_path / "together") == contents(tmp_path / "alone")
+    assert manifests == [
+        manifest.placed_in(tmp_path / "together" / "tiny" / manifest.environment) for manifest in alone
+    ]
+
+
+def test_environments_that_would_share_a_stack_and_differ_on_it_are_refused_before_anything_is_written(tiny, tmp_path):
+    both = [tiny(environment="dev", owner="Food"), tiny(environment="prod", owner="Drink")]
+    with pytest.raises(
+        SettingsError, match="prod: the stack registry is shared by all environments, and these settings"
+    ):
+        render.write_all("tiny", both, tmp_path / "out")
+    assert contents(tmp_path / "out") == {}
+
+
 # Whole or not at all
 
 
@@ -184,6 +204,12 @@ def test_a_folder_that_cannot_be_made_is_named_and_nothing_is_written(tiny, tmp_
     with pytest.raises(RenderError, match="cannot be written"):
         render.write("tiny", tiny(), output)
     assert contents(tmp_path) == before
+
+
+def test_text_that_cannot_be_encoded_leaves_neither_itself_nor_what_came_before_it(tmp_path):
+    with pytest.raises(UnicodeEncodeError):
+        replace({tmp_path / "first": "text", tmp_path / "second": "half a character: \ud83d"})
+    assert contents(tmp_path) == {}
 
 
 def test_no_temporary_file_stays_behind(tiny, tmp_path):
