@@ -55,7 +55,7 @@ def allow(sid: str, *actions: Action, on: Sequence[Any], when: Condition | None 
 
     """
     names = [str(action.JSONrepr()) for action in actions]
-    too_broad = not names or not on or any(wildcard in name for name in names for wildcard in "*?")
+    too_broad = not names or not on or isinstance(on, str) or any(wildcard in name for name in names for wildcard in "*?")
     if too_broad or ("*" in on and not UNSCOPED.issuperset(names)):
         raise TooBroadError(f"{sid}: name the actions and the resources, got {names} on {list(on)}")
     condition = {} if when is None else {"Condition": when}

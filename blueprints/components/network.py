@@ -144,7 +144,7 @@ class Vpc(Component):
         return because(
             why,
             ec2.Subnet(
-                f"{kind}Subnet{zone}",
+                f"{self._name}{kind}Subnet{zone}",
                 VpcId=self.vpc.ref(),
                 CidrBlock=self._blocks[index],
                 AvailabilityZone=Select(zone - 1, GetAZs("")),
@@ -158,7 +158,7 @@ class Vpc(Component):
         return because(
             f"Decides where traffic of the {kind.lower()} subnets goes.",
             ec2.RouteTable(
-                f"{kind}RouteTable{zone}",
+                f"{self._name}{kind}RouteTable{zone}",
                 VpcId=self.vpc.ref(),
                 Tags=Tags(Name=_named(f"{kind.lower()}-{zone}".rstrip("-"))),
             ),
@@ -169,7 +169,7 @@ class Vpc(Component):
         route = because(
             "Makes the public subnets public.",
             ec2.Route(
-                "PublicInternetRoute",
+                f"{self._name}PublicInternetRoute",
                 RouteTableId=table.ref(),
                 DestinationCidrBlock="0.0.0.0/0",
                 GatewayId=self.internet_gateway.ref(),
@@ -183,13 +183,13 @@ class Vpc(Component):
         parts: list[Any] = []
         for zone in range(1, count + 1):
             address = ec2.EIP(
-                f"NatAddress{zone}",
+                f"{self._name}NatAddress{zone}",
                 Domain="vpc",
                 DependsOn=[self.attachment.title],  # an address in a VPC needs the internet gateway attached
                 Tags=Tags(Name=_named(f"nat-{zone}")),
             )
             gateway = ec2.NatGateway(
-                f"NatGateway{zone}",
+                f"{self._name}NatGateway{zone}",
                 AllocationId=address.get_att("AllocationId"),
                 SubnetId=self.public[zone - 1].ref(),
                 DependsOn=[self.attachment.title],
@@ -207,7 +207,7 @@ class Vpc(Component):
             because(
                 "Private subnets leave through a NAT gateway" + (" of their own zone." if len(gateways) > 1 else "."),
                 ec2.Route(
-                    f"PrivateInternetRoute{zone}",
+                    f"{self._name}PrivateInternetRoute{zone}",
                     RouteTableId=table.ref(),
                     DestinationCidrBlock="0.0.0.0/0",
                     NatGatewayId=gateways[min(zone, len(gateways)) - 1].ref(),
@@ -221,7 +221,7 @@ class Vpc(Component):
         return because(
             f"Traffic to {service} stays inside AWS, costs nothing and does not pass the NAT gateway.",
             ec2.VPCEndpoint(
-                f"{title}Endpoint",
+                f"{self._name}{title}Endpoint",
                 VpcId=self.vpc.ref(),
                 VpcEndpointType="Gateway",
                 ServiceName=Sub(f"com.amazonaws.${{AWS::Region}}.{service}"),
@@ -242,7 +242,7 @@ class Endpoints(Component):
             because(
                 f"Tasks reach {service} without the internet.",
                 ec2.VPCEndpoint(
-                    f"{title}Endpoint",
+                    f"{name}{title}Endpoint",
                     VpcId=network.vpc_id,
                     VpcEndpointType="Interface",
                     ServiceName=Sub(f"com.amazonaws.${{AWS::Region}}.{service}"),

@@ -42,30 +42,30 @@ def test_logical_ids_are_a_promise():
         "MainVpc",
         "MainInternetGateway",
         "MainInternetGatewayAttachment",
-        "PublicSubnet1",
-        "PublicSubnet2",
-        "PublicRouteTable",
-        "PublicInternetRoute",
-        "PublicSubnet1Routes",
-        "PublicSubnet2Routes",
-        "PrivateSubnet1",
-        "PrivateSubnet2",
-        "PrivateRouteTable1",
-        "PrivateRouteTable2",
-        "PrivateSubnet1Routes",
-        "PrivateSubnet2Routes",
-        "NatAddress1",
-        "NatGateway1",
-        "PrivateInternetRoute1",
-        "PrivateInternetRoute2",
-        "S3Endpoint",
-        "DynamoDbEndpoint",
+        "MainPublicSubnet1",
+        "MainPublicSubnet2",
+        "MainPublicRouteTable",
+        "MainPublicInternetRoute",
+        "MainPublicSubnet1Routes",
+        "MainPublicSubnet2Routes",
+        "MainPrivateSubnet1",
+        "MainPrivateSubnet2",
+        "MainPrivateRouteTable1",
+        "MainPrivateRouteTable2",
+        "MainPrivateSubnet1Routes",
+        "MainPrivateSubnet2Routes",
+        "MainNatAddress1",
+        "MainNatGateway1",
+        "MainPrivateInternetRoute1",
+        "MainPrivateInternetRoute2",
+        "MainS3Endpoint",
+        "MainDynamoDbEndpoint",
     ]
     with_all = [resource.title for resource in Vpc("Main", zones=2, egress="endpoints", flow_logs=7).resources()]
     assert with_all[-11:] == [
         "MainEndpointsSecurityGroup",
         "MainEndpointsFromVpcIngress",
-        *(f"{title}Endpoint" for title in ENDPOINT_SERVICES),
+        *(f"Main{title}Endpoint" for title in ENDPOINT_SERVICES),
         "MainFlowLogGroup",
         "MainFlowLogRole",
         "MainFlowLog",
@@ -85,7 +85,7 @@ def test_every_zone_has_a_public_and_a_private_subnet_that_do_not_overlap(stack_
     subnets = of_type(resources(stack_of, egress=egress, zones=zones), "Subnet")
     assert len(subnets) == 2 * zones
     for kind in ("Public", "Private"):
-        chosen = [properties["AvailabilityZone"] for title, properties in subnets.items() if title.startswith(kind)]
+        chosen = [properties["AvailabilityZone"] for title, properties in subnets.items() if title.startswith(f"Main{kind}")]
         assert chosen == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(zones)]
     blocks = [ipaddress.IPv4Network(properties["CidrBlock"]) for properties in subnets.values()]
     assert not any(one.overlaps(other) for one in blocks for other in blocks if one is not other)
@@ -112,8 +112,8 @@ def test_every_subnet_follows_a_table_of_its_kind_and_none_the_main_table(stack_
         properties["SubnetId"]["Ref"]: properties["RouteTableId"]["Ref"]
         for properties in of_type(made, "SubnetRouteTableAssociation").values()
     }
-    public = {f"PublicSubnet{zone}": "PublicRouteTable" for zone in range(1, zones + 1)}
-    private = {f"PrivateSubnet{zone}": f"PrivateRouteTable{zone}" for zone in range(1, zones + 1)}
+    public = {f"MainPublicSubnet{zone}": "MainPublicRouteTable" for zone in range(1, zones + 1)}
+    private = {f"MainPrivateSubnet{zone}": f"MainPrivateRouteTable{zone}" for zone in range(1, zones + 1)}
     assert followed == public | private
 
 
@@ -132,19 +132,19 @@ def test_nat_gateways_are_as_many_as_asked_for_each_with_an_address(stack_of, eg
     made = resources(stack_of, egress=egress, zones=zones)
     nats = of_type(made, "NatGateway")
     assert len(nats) == len(of_type(made, "EIP")) == gateways
-    assert [nat["SubnetId"]["Ref"] for nat in nats.values()] == [f"PublicSubnet{n}" for n in range(1, gateways + 1)]
+    assert [nat["SubnetId"]["Ref"] for nat in nats.values()] == [f"MainPublicSubnet{n}" for n in range(1, gateways + 1)]
     assert len({nat["AllocationId"]["Fn::GetAtt"][0] for nat in nats.values()}) == gateways
 
 
 @pytest.mark.parametrize("zones", [2, 3])
 def test_private_subnets_share_one_nat_gateway_or_have_one_each(stack_of, zones):
-    tables = [f"PrivateRouteTable{zone}" for zone in range(1, zones + 1)]
-    public = {"PublicRouteTable": "MainInternetGateway"}
+    tables = [f"MainPrivateRouteTable{zone}" for zone in range(1, zones + 1)]
+    public = {"MainPublicRouteTable": "MainInternetGateway"}
     assert default_routes(resources(stack_of, egress="nat", zones=zones)) == public | dict.fromkeys(
-        tables, "NatGateway1"
+        tables, "MainNatGateway1"
     )
     assert default_routes(resources(stack_of, egress="nat-per-zone", zones=zones)) == public | {
-        table: f"NatGateway{zone}" for zone, table in enumerate(tables, start=1)
+        table: f"MainNatGateway{zone}" for zone, table in enumerate(tables, start=1)
     }
 
 
@@ -152,7 +152,7 @@ def test_private_subnets_share_one_nat_gateway_or_have_one_each(stack_of, zones)
 @pytest.mark.parametrize("egress", ["public", "endpoints"])
 def test_private_subnets_without_nat_have_no_route_to_the_internet(stack_of, egress, zones):
     assert default_routes(resources(stack_of, egress=egress, zones=zones)) == {
-        "PublicRouteTable": "MainInternetGateway"
+        "MainPublicRouteTable": "MainInternetGateway"
     }
 
 
@@ -165,14 +165,14 @@ def test_what_needs_the_internet_waits_for_the_gateway_to_be_attached(stack_of, 
     needing = {
         title for title, resource in made.items() if resource["Type"] in {"AWS::EC2::EIP", "AWS::EC2::NatGateway"}
     }
-    assert waiting == needing | {"PublicInternetRoute"}
+    assert waiting == needing | {"MainPublicInternetRoute"}
 
 
 @EACH_SHAPE
 def test_storage_is_reached_inside_aws_from_every_subnet(stack_of, egress, zones):
     endpoints = of_type(resources(stack_of, egress=egress, zones=zones), "VPCEndpoint")
-    tables = [{"Ref": "PublicRouteTable"}, *({"Ref": f"PrivateRouteTable{zone}"} for zone in range(1, zones + 1))]
-    for title, service in (("S3Endpoint", "s3"), ("DynamoDbEndpoint", "dynamodb")):
+    tables = [{"Ref": "MainPublicRouteTable"}, *({"Ref": f"MainPrivateRouteTable{zone}"} for zone in range(1, zones + 1))]
+    for title, service in (("MainS3Endpoint", "s3"), ("MainDynamoDbEndpoint", "dynamodb")):
         assert endpoints[title]["VpcEndpointType"] == "Gateway"
         assert endpoints[title]["ServiceName"] == {"Fn::Sub": f"com.amazonaws.${{AWS::Region}}.{service}"}
         assert endpoints[title]["RouteTableIds"] == tables
@@ -192,7 +192,7 @@ def test_without_internet_tasks_reach_what_ecs_needs_through_endpoints(stack_of,
     }
     for properties in interfaces:
         assert properties["PrivateDnsEnabled"] is True
-        assert properties["SubnetIds"] == [{"Ref": f"PrivateSubnet{zone}"} for zone in range(1, zones + 1)]
+        assert properties["SubnetIds"] == [{"Ref": f"MainPrivateSubnet{zone}"} for zone in range(1, zones + 1)]
         assert properties["SecurityGroupIds"] == [{"Fn::GetAtt": ["MainEndpointsSecurityGroup", "GroupId"]}]
 
 
@@ -221,7 +221,7 @@ def test_tasks_are_public_only_where_an_address_of_their_own_is_the_way_out(egre
     network = Vpc("Main", zones=2, egress=egress).network
     subnets = [subnet.to_dict()["Ref"] for subnet in network.task_subnets]
     assert network.tasks_are_public is (egress == "public")
-    assert subnets == [f"{'Public' if egress == 'public' else 'Private'}Subnet{zone}" for zone in (1, 2)]
+    assert subnets == [f"Main{'Public' if egress == 'public' else 'Private'}Subnet{zone}" for zone in (1, 2)]
 
 
 @EACH_SHAPE
@@ -246,8 +246,8 @@ def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
     network = Network.existing(stack, egress=egress)
     assert type(network) is type(Vpc("Main", zones=2, egress=egress).network)
     assert network.vpc_id.to_dict() == {"Ref": "VpcId"}
-    assert network.public_subnets.to_dict() == {"Ref": "PublicSubnetIds"}
-    assert network.task_subnets.to_dict() == {"Ref": "PublicSubnetIds" if egress == "public" else "PrivateSubnetIds"}
+    assert network.public_subnets.to_dict() == {"Ref": "MainPublicSubnetIds"}
+    assert network.task_subnets.to_dict() == {"Ref": "MainPublicSubnetIds" if egress == "public" else "MainPrivateSubnetIds"}
     assert {parameter.Type for title, parameter in stack.parameters.items() if title != "VpcId"} == {
         "List<AWS::EC2::Subnet::Id>"
     }
@@ -257,10 +257,10 @@ def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
 @pytest.mark.parametrize(
     ("egress", "faces_internet", "asked"),
     [
-        ("nat", True, ["VpcId", "PublicSubnetIds", "PrivateSubnetIds"]),
-        ("public", True, ["VpcId", "PublicSubnetIds"]),
-        ("nat", False, ["VpcId", "PrivateSubnetIds"]),
-        ("public", False, ["VpcId", "PrivateSubnetIds"]),
+        ("nat", True, ["VpcId", "MainPublicSubnetIds", "MainPrivateSubnetIds"]),
+        ("public", True, ["VpcId", "MainPublicSubnetIds"]),
+        ("nat", False, ["VpcId", "MainPrivateSubnetIds"]),
+        ("public", False, ["VpcId", "MainPrivateSubnetIds"]),
     ],
 )
 def test_a_stack_asks_only_for_the_subnets_that_it_uses(stack_of, egress, faces_internet, asked):
