@@ -246,8 +246,8 @@ def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
     network = Network.existing(stack, egress=egress)
     assert type(network) is type(Vpc("Main", zones=2, egress=egress).network)
     assert network.vpc_id.to_dict() == {"Ref": "VpcId"}
-    assert network.public_subnets.to_dict() == {"Ref": "MainPublicSubnetIds"}
-    assert network.task_subnets.to_dict() == {"Ref": "MainPublicSubnetIds" if egress == "public" else "MainPrivateSubnetIds"}
+    assert network.public_subnets.to_dict() == {"Ref": "PublicSubnetIds"}
+    assert network.task_subnets.to_dict() == {"Ref": "PublicSubnetIds" if egress == "public" else "PrivateSubnetIds"}
     assert {parameter.Type for title, parameter in stack.parameters.items() if title != "VpcId"} == {
         "List<AWS::EC2::Subnet::Id>"
     }
@@ -257,10 +257,10 @@ def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
 @pytest.mark.parametrize(
     ("egress", "faces_internet", "asked"),
     [
-        ("nat", True, ["VpcId", "MainPublicSubnetIds", "MainPrivateSubnetIds"]),
-        ("public", True, ["VpcId", "MainPublicSubnetIds"]),
-        ("nat", False, ["VpcId", "MainPrivateSubnetIds"]),
-        ("public", False, ["VpcId", "MainPrivateSubnetIds"]),
+        ("nat", True, ["VpcId", "PublicSubnetIds", "PrivateSubnetIds"]),
+        ("public", True, ["VpcId", "PublicSubnetIds"]),
+        ("nat", False, ["VpcId", "PrivateSubnetIds"]),
+        ("public", False, ["VpcId", "PrivateSubnetIds"]),
     ],
 )
 def test_a_stack_asks_only_for_the_subnets_that_it_uses(stack_of, egress, faces_internet, asked):
