@@ -25,6 +25,10 @@ class Bucket(Component):
 
     def __init__(self, name: str, *, why: str, expire_after_days: int | None = None) -> None:
         self.bucket = because(why, _private_bucket(name, expire_after_days), mutable="must-never-change")
+        # Free, and a rule on EventBridge can then hear of objects without a change of the bucket.
+        self.bucket.NotificationConfiguration = s3.NotificationConfiguration(
+            EventBridgeConfiguration=s3.EventBridgeConfiguration(EventBridgeEnabled=True)
+        )
         self.policy = because(
             "Refuses whoever comes without TLS.",
             s3.BucketPolicy(
