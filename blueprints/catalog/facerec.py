@@ -37,6 +37,7 @@ from blueprints.components.pipeline import (
     Deployment,
     Pipeline,
     SourceCode,
+    as_text,
     deployment_role_arn,
     source_branch,
     source_repository,
@@ -281,8 +282,8 @@ def _pipeline(settings: Settings, service: Stack) -> Stack:
     repository = stack.add(source_repository())
     branch, role = stack.add(source_branch()), stack.add(deployment_role_arn())
     # What the service's stack asks for without a default, the pipeline's stack asks for and hands on.
-    asked = [one for name, one in service.parameters.items() if "Default" not in one.properties and name != "ImageTag"]
-    stack.add(asked)
+    needed = [one for one in service.parameters.values() if "Default" not in one.properties and one.title != "ImageTag"]
+    asked = stack.add([as_text(one) for one in needed])
     deployment = Deployment(
         stack_name=service.stack_name,
         template=f"output/facerec/{settings.environment}/service.yaml",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import Select, Split, StackId, Sub, codeconnections, codepipeline, iam
+from troposphere import Parameter, Select, Split, StackId, Sub, codeconnections, codepipeline, iam
 
 from blueprints.access import grants
 from blueprints.components.bucket import Bucket
@@ -86,6 +86,20 @@ def source_branch(default: str = "main") -> StackParameter:
         default=default,
         pattern=r"^[\w./-]+$",
         constraint="The name of a branch",
+    )
+
+
+def as_text(parameter: Parameter) -> Parameter:
+    """A stack's parameter as the pipeline asks for it: overrides are text, so a list is asked for as text."""
+    if not parameter.properties["Type"].startswith("List<"):
+        return parameter
+    return StackParameter(
+        str(parameter.title),
+        group="Deployment",
+        label=getattr(parameter, "label", str(parameter.title)),
+        description=f"{parameter.properties['Description']}; ids with commas between them",
+        pattern=r"^[a-z]+-[0-9a-f]+(,[a-z]+-[0-9a-f]+)*$",
+        constraint="Ids with commas between them and no spaces",
     )
 
 

@@ -397,3 +397,14 @@ def test_a_shell_needs_a_writable_root_and_brings_its_permission():
     assert rendered.one("AWS::ECS::Service")["EnableExecuteCommand"] is True
     assert rendered.container()["ReadonlyRootFilesystem"] is False
     assert "ssmmessages:OpenDataChannel" in rendered.statement("OpenShell")["Action"]
+
+
+@pytest.mark.row("FR-14")
+def test_the_pipeline_asks_for_what_the_service_needs_and_hands_it_on():
+    rendered = facerec("dev", pipeline=True, existing_vpc=True, https="domain")
+    asked = rendered.templates["pipeline"]["Parameters"]
+    assert {"VpcId", "PublicSubnetIds", "PrivateSubnetIds", "DomainName", "HostedZoneId"} <= set(asked)
+    assert asked["PublicSubnetIds"]["Type"] == "String", "a list cannot stand in the text of the overrides"
+    overrides = text(rendered.one("AWS::CodePipeline::Pipeline"))
+    assert '"PublicSubnetIds": "${PublicSubnetIds}"' in overrides
+    assert '"ImageTag": "#{Build.IMAGE_TAG}"' in overrides
