@@ -55,8 +55,9 @@ def allow(sid: str, *actions: Action, on: Sequence[Any], when: Condition | None 
 
     """
     names = [str(action.JSONrepr()) for action in actions]
-    too_broad = not names or not on or isinstance(on, str) or any(wildcard in name for name in names for wildcard in "*?")
-    if too_broad or ("*" in on and not UNSCOPED.issuperset(names)):
+    unnamed = not names or any(wildcard in name for name in names for wildcard in "*?")
+    unplaced = not on or isinstance(on, str) or ("*" in on and not UNSCOPED.issuperset(names))
+    if unnamed or unplaced:
         raise TooBroadError(f"{sid}: name the actions and the resources, got {names} on {list(on)}")
     condition = {} if when is None else {"Condition": when}
     return Statement(Sid=sid, Effect=Allow, Action=list(actions), Resource=list(on), **condition)
