@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import json
 import os
 import signal
@@ -19,9 +20,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import Any
 
+# One call for each service that the tests call most.
+_CALLS = (
+    "cloudformation describe-stacks",
+    "ec2 describe-vpcs",
+    "ecr describe-repositories",
+    "ecs list-clusters",
+    "elbv2 describe-load-balancers",
+    "logs describe-log-groups",
+    "s3api list-buckets",
+)
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -53,7 +65,10 @@ def warm_cli(folder: Path) -> Iterator[Path]:
 def _serve(address: str) -> None:
     import awscli.clidriver  # noqa: PLC0415 - only the server needs it
     import awscli.handlers  # noqa: PLC0415
+    from botocore import loaders  # noqa: PLC0415
 
+    _share_descriptions(loaders.Loader)
+    _warm_up(awscli.clidriver.main)
     gc.disable()  # a collection in a child would copy every page it shares with the server
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: let the kernel reap them
     with socket.socket(socket.AF_UNIX) as listening:
@@ -67,6 +82,29 @@ def _serve(address: str) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 _answer(connection, awscli.clidriver.main)
             connection.close()
+
+
+def _share_descriptions(loader: type[Any]) -> None:
+    """Read the descriptions of services once, here: every call would list and parse the same files again."""
+    read: dict[object, object] = {}
+    make = loader.__init__
+
+    def share(self: Any, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        self._cache = read
+
+    setattr(loader, "__init__", share)  # noqa: B010
+
+
+def _warm_up(main: Callable[[], int]) -> None:
+    """Calls that nobody answers: what they import and read on the way, no later call has to."""
+    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none", "AWS_MAX_ATTEMPTS": "1"}
+    with socket.socket() as closed, contextlib.redirect_stderr(io.StringIO()):
+        closed.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        for call in _CALLS:
+            sys.argv = ["aws", *call.split(), "--region", "us-east-1", "--endpoint-url", endpoint]
+            main()
 
 
 def _answer(connection: socket.socket, main: object) -> None:
