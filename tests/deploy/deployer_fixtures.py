@@ -64,7 +64,7 @@ class Account:
             region_name=REGION,
             endpoint_url=self.environment["EMULATOR_URL"],
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106
+            aws_secret_access_key="test",
             config=botocore.config.Config(retries={"total_max_attempts": 1}),
         )
 
