@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.deploy.emulator_fixtures"]
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Looking for new examples is for a person's machine; CI asks the same questions each time.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import json
-from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
@@ -18,7 +15,7 @@ def list_() -> None:
     """List the architectures."""
     from blueprints import catalog
 
-    table(["Architecture", "What it is"], [[name, _description(name)] for name in catalog.names()])
+    table(["Architecture", "What it is"], [[name, catalog.description(name)] for name in catalog.names()])
 
 
 @click.command(short_help="Print the JSON Schema of the settings.")
@@ -40,12 +37,3 @@ def settings(architecture: str, *, example: bool) -> None:
         click.echo(write(architecture, catalog.load(architecture).Settings, ENVIRONMENTS), nl=False)
     else:
         click.echo(json.dumps(settings_file.schema(architecture), indent=2))
-
-
-def _description(name: str) -> str:
-    """Read the first line of a blueprint's docstring: importing them all would load troposphere."""
-    module = find_spec(f"blueprints.catalog.{name.replace('-', '_')}")
-    if module is None or module.origin is None:
-        return ""
-    docstring = ast.get_docstring(ast.parse(Path(module.origin).read_text(encoding="utf-8"))) or ""
-    return docstring.partition("\n")[0]

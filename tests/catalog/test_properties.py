@@ -80,13 +80,14 @@ def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
 
 def build(name: str, values: dict[str, Any]) -> list[Any] | None:
     """The stacks, or None where the settings were refused in our words."""
+    message = ""
     try:
-        chosen = KINDS[name](**values)
+        return catalog.load(name).build(KINDS[name](**values))
     except SettingsError as error:
-        note(str(error))
-        assert any(key in str(error) for key in values), "an error names the setting"
-        return None
-    return catalog.load(name).build(chosen)
+        message = str(error)
+    note(message)
+    assert any(key in message for key in values), "an error names the setting"
+    return None
 
 
 @pytest.mark.row("XX-08")

@@ -85,7 +85,9 @@ def test_every_zone_has_a_public_and_a_private_subnet_that_do_not_overlap(stack_
     subnets = of_type(resources(stack_of, egress=egress, zones=zones), "Subnet")
     assert len(subnets) == 2 * zones
     for kind in ("Public", "Private"):
-        chosen = [properties["AvailabilityZone"] for title, properties in subnets.items() if title.startswith(f"Main{kind}")]
+        chosen = [
+            properties["AvailabilityZone"] for title, properties in subnets.items() if title.startswith(f"Main{kind}")
+        ]
         assert chosen == [{"Fn::Select": [index, {"Fn::GetAZs": ""}]} for index in range(zones)]
     blocks = [ipaddress.IPv4Network(properties["CidrBlock"]) for properties in subnets.values()]
     assert not any(one.overlaps(other) for one in blocks for other in blocks if one is not other)
@@ -171,7 +173,10 @@ def test_what_needs_the_internet_waits_for_the_gateway_to_be_attached(stack_of, 
 @EACH_SHAPE
 def test_storage_is_reached_inside_aws_from_every_subnet(stack_of, egress, zones):
     endpoints = of_type(resources(stack_of, egress=egress, zones=zones), "VPCEndpoint")
-    tables = [{"Ref": "MainPublicRouteTable"}, *({"Ref": f"MainPrivateRouteTable{zone}"} for zone in range(1, zones + 1))]
+    tables = [
+        {"Ref": "MainPublicRouteTable"},
+        *({"Ref": f"MainPrivateRouteTable{zone}"} for zone in range(1, zones + 1)),
+    ]
     for title, service in (("MainS3Endpoint", "s3"), ("MainDynamoDbEndpoint", "dynamodb")):
         assert endpoints[title]["VpcEndpointType"] == "Gateway"
         assert endpoints[title]["ServiceName"] == {"Fn::Sub": f"com.amazonaws.${{AWS::Region}}.{service}"}

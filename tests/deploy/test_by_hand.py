@@ -37,15 +37,19 @@ def _target(emulator: Emulator, cli_folder: Path, manifest: Path) -> Target:
 def _typed(target: Target, folder: Path, words: list[str], *more: str) -> subprocess.CompletedProcess[str]:
     """Type the command in this folder. Neither endpoint way reaches every client of the AWS CLI, so both are set."""
     assert target.environment["AWS_ENDPOINT_URL"] == target.emulator.endpoint_url
-    answer = subprocess.run(
-        [*words, "--endpoint-url", target.emulator.endpoint_url, *more],
-        env=target.environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=CALL_SECONDS,
-        check=False,
-    )
+    for _ in range(20):
+        answer = subprocess.run(
+            [*words, "--endpoint-url", target.emulator.endpoint_url, *more],
+            env=target.environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=CALL_SECONDS,
+            check=False,
+        )
+        # The AWS CLI names a change set by the second, so a second deploy of a stack can come too soon for its name.
+        if not re.search("ChangeSet .* already exists", answer.stderr):
+            break
     assert "amazonaws.com" not in answer.stderr
     return answer
 
