@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("checkov")
+pytestmark = [pytest.mark.row("XX-12"), pytest.mark.xdist_group("checkov")]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from blueprints.components.metrics import ServiceMetrics
 from blueprints.components.network import Network, Vpc
 from blueprints.components.repository import Repository
 from blueprints.components.secret import SecretValue
-from blueprints.components.target_group import TargetGroup
+from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.web_acl import WebAcl
 from blueprints.model import parameters
 from blueprints.model.parameters import StackParameter
@@ -99,6 +99,15 @@ def task_bounds(stack: Stack, settings: WebServiceSettings) -> tuple[Any, Any]:
         for title, (word, default) in bounds.items()
     )
     return low.ref(), high.ref()
+
+
+def targets_of(
+    stack: Stack, settings: WebServiceSettings, name: str, network: Network, *, physical_name: str | None = None
+) -> TargetGroup:
+    """A target group for the container's port, asked for health where the settings say."""
+    check = HealthCheck(settings.health_check_path)
+    port = settings.container_port
+    return stack.add(TargetGroup(name, network=network, port=port, health_check=check, physical_name=physical_name))
 
 
 def container_of(

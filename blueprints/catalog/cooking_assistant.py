@@ -24,6 +24,7 @@ from blueprints.catalog._web_service import (
     protect,
     registry_stack,
     show,
+    targets_of,
     task_bounds,
 )
 from blueprints.catalog._web_settings import WebServiceSettings
@@ -40,7 +41,6 @@ from blueprints.components.repository import image_uri
 from blueprints.components.secret import Secret, SecretValue
 from blueprints.components.sign_in import SignIn, scope_of
 from blueprints.components.table import Table
-from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.task_size import TaskSize
 from blueprints.model import parameters
 from blueprints.model.errors import SettingsError
@@ -162,8 +162,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     network = place(stack, network_stack)
     door = FrontDoor(stack, settings)
 
-    check = HealthCheck(settings.health_check_path)
-    targets = stack.add(TargetGroup("Assistant", network=network, port=settings.container_port, health_check=check))
+    targets = targets_of(stack, settings, "Assistant", network)
     gate = _gate(stack, settings, data)
     balancer = stack.add(
         LoadBalancer(

@@ -21,6 +21,7 @@ from blueprints.catalog._web_service import (
     protect,
     registry_stack,
     show,
+    targets_of,
     task_bounds,
 )
 from blueprints.catalog._web_settings import WebServiceSettings
@@ -44,7 +45,7 @@ from blueprints.components.pipeline import (
 )
 from blueprints.components.repository import image_uri
 from blueprints.components.secret import SecretValue
-from blueprints.components.target_group import HealthCheck, TargetGroup
+from blueprints.components.target_group import TargetGroup
 from blueprints.components.task_size import TaskSize
 from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import StackParameter
@@ -173,12 +174,9 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     network = place(stack, network_stack)
     door = FrontDoor(stack, settings)
 
-    check = HealthCheck(settings.health_check_path)
     # A target group with a name cannot be replaced, and another port replaces it.
     target_name = settings.name("tg") if settings.container_port == DOCUMENTED_PORT else None
-    targets = stack.add(
-        TargetGroup("Api", network=network, port=settings.container_port, health_check=check, physical_name=target_name)
-    )
+    targets = targets_of(stack, settings, "Api", network, physical_name=target_name)
     balancer = stack.add(
         LoadBalancer(
             "Public",
@@ -221,11 +219,10 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     )
     way_out = reach_everything(api) if settings.task_egress == "all" else reach_https(api)
     api.wait_for(*stack.add([*connect(balancer, api), way_out]))
-    steps = CpuSteps(out_above=settings.scale_out_above, in_below=settings.scale_in_below)
+    steps = CpuSteps(settings.scale_out_above, settings.scale_in_below)
     stack.add(Autoscaling("Api", service=api, minimum=minimum, maximum=maximum, steps=steps))
     protect(stack, settings, balancer)
-    groups = [targets, blue_green.green] if blue_green else [targets]
-    show(stack, service=api, balancer=balancer, targets=groups)
+    show(stack, service=api, balancer=balancer, targets=[targets, blue_green.green] if blue_green else [targets])
     door.lead_to(balancer)
     return stack
 
@@ -265,8 +262,7 @@ def _blue_green(
     """A second target group and the rule between the two, where deployments are blue/green."""
     if settings.deployment == "rolling":
         return None
-    check = HealthCheck(settings.health_check_path)
-    green = stack.add(TargetGroup("ApiGreen", network=network, port=settings.container_port, health_check=check))
+    green = targets_of(stack, settings, "ApiGreen", network)
     return stack.add(BlueGreen("Api", listener=balancer.listener, blue=blue, green=green))
 
 
@@ -292,11 +288,10 @@ def _pipeline(settings: Settings, service: Stack) -> Stack:
         capabilities=" ".join(service.capabilities),
         parameters={str(one.title): f"${{{one.title}}}" for one in asked},
     )
-    source = SourceCode(repository.ref(), branch.ref())
     stack.add(
         Pipeline(
             "Delivery",
-            source=source,
+            source=SourceCode(repository.ref(), branch.ref()),
             repository=REPOSITORY,
             deployment=deployment,
             log_retention_days=settings.log_retention_days,
