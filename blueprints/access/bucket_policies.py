@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from awacs import s3 as s3_actions
-from awacs.aws import Allow, ArnLike, Bool, Condition, Deny, PolicyDocument, Principal, Statement
+from awacs.aws import Allow, Bool, Condition, Deny, PolicyDocument, Principal, Statement
 from troposphere import Sub, s3
 
 from blueprints.access.grants import document
@@ -35,16 +35,15 @@ def tls_only(bucket: s3.Bucket) -> PolicyDocument:
 def access_logs(bucket: s3.Bucket) -> PolicyDocument:
     """Let Elastic Load Balancing deliver access logs of this account's load balancers, over TLS.
 
-    The principal is the log delivery service of Elastic Load Balancing; older Regions also know an account per Region,
-    which newer ones do not have ("Access logs for your Application Load Balancer", bucket permissions).
+    The principal and the path are those that AWS documents for every Region ("Enable access logs for your Application
+    Load Balancer"); older policies name an account of AWS's per Region. Logs of an account are written below its id
+    only, so the path keeps the load balancers of other accounts out.
     """
-    load_balancers = Sub("arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/*")
     deliver = Statement(
         Sid="DeliverAccessLogs",
         Effect=Allow,
         Principal=Principal("Service", ["logdelivery.elasticloadbalancing.amazonaws.com"]),
         Action=[s3_actions.PutObject],
         Resource=[Sub(f"${{{bucket.title}.Arn}}/AWSLogs/${{AWS::AccountId}}/*")],
-        Condition=Condition([ArnLike("aws:SourceArn", load_balancers)]),
     )
     return document(deliver, _refuse_plain_http(bucket))

@@ -11,7 +11,8 @@ from troposphere import Ref, ecs, logs
 from blueprints.components.secret import SecretValue
 from blueprints.model.errors import SettingsError
 
-# Room for temporary files when the root file system is read-only, in MiB; it counts as memory of the task.
+# Room for temporary files when the root file system is read-only, in MiB; it counts as memory of the task. Fargate has
+# mounted tmpfs since 2026-01-06 (aws/containers-roadmap issue 736); unlike a volume, every user may write to it.
 TEMPORARY_MEBIBYTES = 64
 
 # Listening up to here takes the capability NET_BIND_SERVICE; whoever listens above needs none at all.

@@ -249,4 +249,4 @@ def test_access_logs_are_delivered_for_this_accounts_load_balancers_only():
     deliver = data(bucket_policies.access_logs(BUCKET))["Statement"][0]
     assert deliver["Action"] == ["s3:PutObject"]
     assert deliver["Resource"] == [{"Fn::Sub": "${Data.Arn}/AWSLogs/${AWS::AccountId}/*"}]
-    assert deliver["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith("${AWS::AccountId}:loadbalancer/*")
+    assert deliver["Principal"] == {"Service": ["logdelivery.elasticloadbalancing.amazonaws.com"]}
