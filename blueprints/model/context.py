@@ -33,10 +33,3 @@ def because(
     others = {key: value for key, value in resource.resource.get("Metadata", {}).items() if key != KEY}
     resource.Metadata = {KEY: context, **others}
     return resource
-
-
-def why_of(resource: AWSObject) -> str | None:
-    """The sentence that *resource* carries, if any."""
-    metadata = resource.resource.get("Metadata", {})
-    sentence: str | None = metadata.get(KEY, {}).get("why")
-    return sentence

@@ -3,9 +3,13 @@ from __future__ import annotations
 import pytest
 from troposphere import sqs
 
-from blueprints.model.context import KEY, because, why_of
+from blueprints.model.context import KEY, because
 
 pytestmark = pytest.mark.row("XX-14")
+
+
+def why_of(resource):
+    return resource.resource.get("Metadata", {}).get(KEY, {}).get("why")
 
 
 def test_a_reason_is_written_on_the_resource_that_comes_back():
