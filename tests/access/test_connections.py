@@ -14,7 +14,7 @@ from blueprints.access.connections import (
     reach_everything,
     reach_https,
 )
-from blueprints.model.context import why_of
+from blueprints.model.context import KEY
 
 pytestmark = [pytest.mark.row("CA-09"), pytest.mark.row("FR-11")]
 
@@ -103,4 +103,4 @@ def test_every_rule_has_a_description_that_ec2_takes_and_a_reason(rule):
     description = properties(rule)["Description"]
     assert 0 < len(description) <= 255
     assert set(description) <= ALLOWED
-    assert why_of(rule)
+    assert rule.resource["Metadata"][KEY]["why"].endswith(".")
