@@ -2,26 +2,75 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import secretsmanager
+from troposphere import Sub, secretsmanager
 
 from blueprints.access import grants
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
+from blueprints.model.stack import Stack
+
+# What CreateSecret takes as a name (Secrets Manager API reference).
+PHYSICAL_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+# A colon would end the key's place in <full arn>:key:stage:version.
+JSON_KEY = re.compile(r"[^:\s${}]+")
 
 
 class Secret(Component):
-    """An empty Secrets Manager secret; its value is put once, by hand or by script."""
+    """An empty Secrets Manager secret; its value is put once, by hand or by script.
 
-    def __init__(self, name: str, *, description: str) -> None:
+    Args:
+        name: first part of the logical id and of the outputs.
+        description: what the value is for.
+        physical_name: a name of its own, where a document names it. It cannot change, and Secrets Manager keeps it
+            for the 7 to 30 days that a deleted secret can be restored in.
+
+    Raises:
+        SettingsError: Secrets Manager does not take the physical name.
+
+    """
+
+    def __init__(self, name: str, *, description: str, physical_name: str | None = None) -> None:
+        self.name = name
         self.secret = because(
             "Holds a key from outside; CloudFormation never sees its value.",
             secretsmanager.Secret(f"{name}Secret", Description=description),
             must=["The value is put after the stack is made and before a task starts"],
             mutable="must-never-change",
         )
+        if physical_name is not None:
+            self.secret.Name = _checked(name, physical_name)
+
+    @property
+    def arn(self) -> Any:
+        """The full ARN, with the six characters that Secrets Manager adds: what an IAM policy names."""
+        return self.secret.ref()
+
+    def value_of(self, key: str) -> Sub:
+        """One key of a JSON value, as an ECS secret takes it: ``<full arn>:key::``, the current version.
+
+        ``SecretString`` in its place belongs to dynamic references of CloudFormation, not to ECS (Amazon ECS Developer
+        Guide, "Pass Secrets Manager secrets through Amazon ECS environment variables").
+
+        Raises:
+            SettingsError: the key has a character that ECS or CloudFormation would read as something else.
+
+        """
+        if not JSON_KEY.fullmatch(key):
+            raise SettingsError(
+                f"{self.name}: JSON key is {key!r}; it takes no colon, blank, $ or brace: rename the key"
+            )
+        return Sub(f"${{{self.secret.title}}}:{key}::")
+
+    def publish(self, stack: Stack, key: str | None = None) -> None:
+        """Write the outputs that ``SecretValue.from_stack`` reads; a source cannot be put together in another stack."""
+        stack.output(f"{self.name}Arn", self.arn, f"Put the value of {self.name} here before the service starts")
+        if key is not None:
+            stack.output(f"{self.name}Source", self.value_of(key), f"Its key {key}, as an ECS secret takes it")
 
 
 @dataclass(frozen=True)
@@ -45,3 +94,18 @@ class SecretValue:
     def parameter(cls, path: str) -> SecretValue:
         """A SecureString parameter that exists; CloudFormation itself cannot make one."""
         return cls(grants.parameter_arn(path), in_parameter_store=True)
+
+    @classmethod
+    def from_stack(cls, stack: Stack, producer: Stack, name: str, *, key: bool = False) -> SecretValue:
+        """The secret called *name* that another stack made: its one published JSON key, or the whole value."""
+        arn = stack.from_stack(producer, f"{name}Arn")
+        return cls(stack.from_stack(producer, f"{name}Source"), arn=arn) if key else cls(arn)
+
+
+def _checked(name: str, physical_name: str) -> str:
+    if not PHYSICAL_NAME.fullmatch(physical_name):
+        raise SettingsError(
+            f"{name}: the secret's name is {physical_name!r}; "
+            "it takes 1 to 512 letters, digits and / _ + = . @ -: leave the others out"
+        )
+    return physical_name
