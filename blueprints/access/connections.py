@@ -6,6 +6,7 @@ adds to it. A group made here starts with a placeholder that leads nowhere, whic
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from troposphere import Tags, ec2
@@ -14,6 +15,7 @@ from blueprints.model.context import because
 
 NOWHERE = "127.0.0.1/32"
 ANYWHERE = "0.0.0.0/0"
+ANYWHERE_IPV6 = "::/0"
 HTTPS = 443
 
 
@@ -35,6 +37,21 @@ class Listening(Connectable, Protocol):
     @property
     def port(self) -> int:
         """The TCP port that it listens on."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Something of another stack that wears a security group, for connections that this stack owns.
+
+    Args:
+        name: the first part of its logical ids where it was made.
+        security_group_id: the id of its security group, read from the other stack.
+        port: the TCP port that it listens on; 0 if it only opens connections.
+    """
+
+    name: str
+    security_group_id: Any
+    port: int = 0
 
 
 def closed_security_group(
@@ -91,15 +108,18 @@ def connect(source: Connectable, target: Listening) -> tuple[ec2.SecurityGroupEg
     )
 
 
-def admit(cidr: Any, target: Connectable, *, port: int, title: str, source: str) -> ec2.SecurityGroupIngress:
-    """Let an address range in on one port."""
+def admit(  # noqa: PLR0913 - a rule has these parts
+    cidr: Any, target: Connectable, *, port: int, title: str, source: str, ipv6: bool = False
+) -> ec2.SecurityGroupIngress:
+    """Let an address range in on one port: a range of IPv4, or of IPv6 where *ipv6* says so."""
     words = f"{source} to {target.name} on port {port}"
+    addresses = {"CidrIpv6" if ipv6 else "CidrIp": cidr}
     return because(
         f"Lets {source} reach {target.name} on port {port}.",
         ec2.SecurityGroupIngress(
             title,
             GroupId=target.security_group_id,
-            CidrIp=cidr,
+            **addresses,
             IpProtocol="tcp",
             FromPort=port,
             ToPort=port,

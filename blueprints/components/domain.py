@@ -40,7 +40,15 @@ class Certificate(Component):
 
 
 class AliasRecord(Component):
-    """The name in DNS that leads to a load balancer."""
+    """The name in DNS that leads to a load balancer.
+
+    Args:
+        name: first part of the logical ids.
+        domain_name: the name that people use.
+        hosted_zone_id: the zone that the name lies in.
+        load_balancer: where the name leads.
+        dual_stack: the load balancer has IPv6 addresses too, so the name gets an AAAA record beside its A record.
+    """
 
     def __init__(
         self,
@@ -49,17 +57,29 @@ class AliasRecord(Component):
         domain_name: Parameter,
         hosted_zone_id: Parameter,
         load_balancer: elasticloadbalancingv2.LoadBalancer,
+        dual_stack: bool = False,
     ) -> None:
-        self.record = because(
-            "People use the name; where it leads may change. Alias queries cost nothing.",
+        self._domain_name, self._hosted_zone_id, self._load_balancer = domain_name, hosted_zone_id, load_balancer
+        self.record = self._alias(
+            f"{name}AliasRecord", "A", "People use the name; where it leads may change. Alias queries cost nothing."
+        )
+        self.record_ipv6 = (
+            self._alias(f"{name}AliasRecordIpv6", "AAAA", "The same for those who come over IPv6.")
+            if dual_stack
+            else None
+        )
+
+    def _alias(self, title: str, kind: str, why: str) -> route53.RecordSetType:
+        return because(
+            why,
             route53.RecordSetType(
-                f"{name}AliasRecord",
-                Name=domain_name.ref(),
-                HostedZoneId=hosted_zone_id.ref(),
-                Type="A",
+                title,
+                Name=self._domain_name.ref(),
+                HostedZoneId=self._hosted_zone_id.ref(),
+                Type=kind,
                 AliasTarget=route53.AliasTarget(
-                    DNSName=load_balancer.get_att("DNSName"),
-                    HostedZoneId=load_balancer.get_att("CanonicalHostedZoneID"),
+                    DNSName=self._load_balancer.get_att("DNSName"),
+                    HostedZoneId=self._load_balancer.get_att("CanonicalHostedZoneID"),
                     EvaluateTargetHealth=True,
                 ),
             ),

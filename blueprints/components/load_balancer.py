@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import Tags
+from troposphere import Tags, ec2
 from troposphere import elasticloadbalancingv2 as elb
 
-from blueprints.access.connections import ANYWHERE, HTTPS, admit, closed_security_group
+from blueprints.access.connections import ANYWHERE, ANYWHERE_IPV6, HTTPS, admit, closed_security_group
 from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.network import Network
 from blueprints.components.target_group import TargetGroup
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
 
 HTTP = 80
+
+# Elastic Load Balancing, "Application Load Balancers", attribute idle_timeout.timeout_seconds; without it, 60.
+MOST_IDLE_SECONDS = 4000
 
 # TLS 1.2 and 1.3 with forward secrecy and hybrid post-quantum key exchange: the console's default since 2025. A
 # listener that names no policy gets the one of 2016, which still speaks TLS 1.0.
@@ -34,6 +38,9 @@ class LoadBalancer(Component):
         clients: the IPv4 range that may connect.
         access_logs: a bucket for access logs, of this stack or by the name of one of a stack before; None keeps none.
         protect: refuse to be deleted.
+        idle_seconds: how long a connection may be silent, 1 to 4,000 seconds; None leaves Elastic Load Balancing's 60.
+        dual_stack: also has IPv6 addresses, which takes public subnets with IPv6 blocks. Who may connect over IPv4
+            from anywhere may over IPv6 too; narrower *clients* are a range of IPv4, so IPv6 stays closed for all.
         physical_name: a name of its own, where a document names it; group_name the same for its security group.
     """
 
@@ -50,7 +57,10 @@ class LoadBalancer(Component):
         protect: bool = False,
         physical_name: str | None = None,
         group_name: str | None = None,
+        idle_seconds: int | None = None,
+        dual_stack: bool = False,
     ) -> None:
+        _check_idle(name, idle_seconds)
         self.name = name
         self.security_group = closed_security_group(
             name, network.vpc_id, f"Load balancer {name}", group_name=group_name
@@ -61,10 +71,10 @@ class LoadBalancer(Component):
                 f"{name}LoadBalancer",
                 Type="application",
                 Scheme="internet-facing",
-                IpAddressType="ipv4",
+                IpAddressType="dualstack" if dual_stack else "ipv4",
                 Subnets=network.public_subnets,
                 SecurityGroups=[self.security_group_id],
-                LoadBalancerAttributes=_attributes(access_logs, protect=protect),
+                LoadBalancerAttributes=_attributes(access_logs, protect=protect, idle_seconds=idle_seconds),
                 Tags=Tags(Name=physical_name or name),
             ),
             mutable="change-with-constraints",
@@ -75,9 +85,7 @@ class LoadBalancer(Component):
             # Elastic Load Balancing tries the bucket when logging is switched on: its policy has to be there first.
             self.load_balancer.DependsOn = [access_logs.policy.title]
         ports = [HTTP] if certificate is None else [HTTP, HTTPS]
-        self.ingress = [
-            admit(clients, self, port=port, title=f"ClientsTo{name}On{port}Ingress", source="clients") for port in ports
-        ]
+        self.ingress = self._admit(clients, ports, ipv6=dual_stack and clients == ANYWHERE)
         actions = [*before, targets.forward(order=len(before) + 1)]
         if certificate is None:
             self.listener = self._listener("Http", HTTP, "HTTP", actions, "Takes requests in.")
@@ -100,6 +108,16 @@ class LoadBalancer(Component):
         """The name that AWS gave it."""
         return self.load_balancer.get_att("DNSName")
 
+    def _admit(self, clients: Any, ports: list[int], *, ipv6: bool) -> list[ec2.SecurityGroupIngress]:
+        title = f"ClientsTo{self.name}On"
+        rules = [admit(clients, self, port=port, title=f"{title}{port}Ingress", source="clients") for port in ports]
+        if ipv6:
+            rules += [
+                admit(ANYWHERE_IPV6, self, port=port, title=f"{title}{port}Ipv6Ingress", source="clients", ipv6=True)
+                for port in ports
+            ]
+        return rules
+
     def _listener(self, kind: str, port: int, protocol: str, actions: list[elb.Action], why: str) -> elb.Listener:
         return because(
             why,
@@ -114,17 +132,28 @@ class LoadBalancer(Component):
         )
 
 
-def _attributes(access_logs: Any | None, *, protect: bool) -> list[elb.LoadBalancerAttributes]:
+def _attributes(
+    access_logs: Any | None, *, protect: bool, idle_seconds: int | None
+) -> list[elb.LoadBalancerAttributes]:
     attributes = {
         "deletion_protection.enabled": str(protect).lower(),
         "routing.http.drop_invalid_header_fields.enabled": "true",
         "routing.http.desync_mitigation_mode": "defensive",
     }
     values: dict[str, Any] = dict(attributes)
+    if idle_seconds is not None:
+        values["idle_timeout.timeout_seconds"] = str(idle_seconds)
     if access_logs is not None:
         bucket = access_logs.bucket.ref() if isinstance(access_logs, AccessLogBucket) else access_logs
         values |= {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": bucket}
     return [elb.LoadBalancerAttributes(Key=key, Value=value) for key, value in values.items()]
+
+
+def _check_idle(name: str, seconds: int | None) -> None:
+    if seconds is not None and not 1 <= seconds <= MOST_IDLE_SECONDS:
+        raise SettingsError(
+            f"{name}: idle_seconds is {seconds}; a load balancer takes 1 to {MOST_IDLE_SECONDS}, or None for its own 60"
+        )
 
 
 def _to_https() -> elb.Action:

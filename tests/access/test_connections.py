@@ -8,6 +8,7 @@ from troposphere import Ref
 
 from blueprints.access.connections import (
     NOWHERE,
+    Peer,
     admit,
     closed_security_group,
     connect,
@@ -74,6 +75,30 @@ def test_an_address_range_is_admitted_on_one_port():
     assert rule["Description"] == "clients to Api on port 443"
 
 
+def test_a_range_of_ipv6_is_admitted_as_one():
+    rule = properties(admit("::/0", API, port=443, title="ClientsIpv6Ingress", source="clients", ipv6=True))
+    assert (rule["CidrIpv6"], rule["FromPort"], rule["ToPort"]) == ("::/0", 443, 443)
+    assert "CidrIp" not in rule
+
+
+@pytest.mark.row("RC-05")
+def test_what_another_stack_made_is_connected_like_what_this_one_makes():
+    balancer = Peer("Public", Ref("BalancerGroupOfAnotherStack"))
+    frontend = Peer("Frontend", Ref("FrontendGroupOfAnotherStack"), port=3000)
+    inward, outward = connect(balancer, API), connect(API, frontend)
+    assert [rule.title for rule in (*inward, *outward)] == [
+        "PublicToApiEgress",
+        "PublicToApiIngress",
+        "ApiToFrontendEgress",
+        "ApiToFrontendIngress",
+    ]
+    egress, ingress = properties(inward[0]), properties(inward[1])
+    assert egress["GroupId"] == ingress["SourceSecurityGroupId"] == {"Ref": "BalancerGroupOfAnotherStack"}
+    assert properties(outward[1])["GroupId"] == {"Ref": "FrontendGroupOfAnotherStack"}
+    assert {properties(rule)["ToPort"] for rule in inward} == {8000}
+    assert {properties(rule)["ToPort"] for rule in outward} == {3000}
+
+
 def test_calling_services_takes_https_and_nothing_else():
     rule = properties(reach_https(API))
     assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 443, 443)
@@ -94,6 +119,7 @@ ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789. _
     [
         *connect(API, DATABASE),
         admit("10.0.0.0/8", API, port=80, title="X", source="the VPC"),
+        admit("::/0", API, port=80, title="Y", source="clients", ipv6=True),
         reach_https(API),
         reach_everything(API),
     ],

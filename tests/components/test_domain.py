@@ -11,6 +11,8 @@ from tests.support.service import front
 
 pytestmark = pytest.mark.row("CA-13")
 
+DUAL_STACK = [pytest.param(dual_stack, id="dual-stack" if dual_stack else "ipv4") for dual_stack in (False, True)]
+
 
 @pytest.fixture
 def asked():
@@ -21,20 +23,33 @@ def certificate(asked):
     return Certificate("Public", domain_name=asked[0], hosted_zone_id=asked[1])
 
 
-def test_logical_ids_are_a_promise(stack_of, asked):
-    stack = stack_of()
+def leads_to(stack, asked, *, dual_stack=False):
+    """The record for a load balancer that the stack has, added to it."""
     _, balancer = front(stack, Network.existing(stack, egress="public"))
-    record = AliasRecord("Public", domain_name=asked[0], hosted_zone_id=asked[1], load_balancer=balancer.load_balancer)
-    titles = [resource.title for part in (certificate(asked), record) for resource in part.resources()]
-    assert titles == ["PublicCertificate", "PublicAliasRecord"]
-
-
-def test_no_linter_finds_anything(stack_of, findings, asked):
-    stack = stack_of(asked, certificate(asked))
-    _, balancer = front(stack, Network.existing(stack, egress="public"))
-    stack.add(
-        AliasRecord("Public", domain_name=asked[0], hosted_zone_id=asked[1], load_balancer=balancer.load_balancer)
+    return stack.add(
+        AliasRecord(
+            "Public",
+            domain_name=asked[0],
+            hosted_zone_id=asked[1],
+            load_balancer=balancer.load_balancer,
+            dual_stack=dual_stack,
+        )
     )
+
+
+def test_logical_ids_are_a_promise(stack_of, asked):
+    record, both = leads_to(stack_of(), asked), leads_to(stack_of(), asked, dual_stack=True)
+    assert [resource.title for part in (certificate(asked), record) for resource in part.resources()] == [
+        "PublicCertificate",
+        "PublicAliasRecord",
+    ]
+    assert [resource.title for resource in both.resources()] == ["PublicAliasRecord", "PublicAliasRecordIpv6"]
+
+
+@pytest.mark.parametrize("dual_stack", DUAL_STACK)
+def test_no_linter_finds_anything(stack_of, findings, asked, dual_stack):
+    stack = stack_of(asked, certificate(asked))
+    leads_to(stack, asked, dual_stack=dual_stack)
     assert findings(stack) == []
 
 
@@ -48,16 +63,17 @@ def test_the_certificate_validates_itself_in_the_hosted_zone(stack_of, propertie
     assert certificate(asked).arn.to_dict() == Ref("PublicCertificate").to_dict()
 
 
-def test_the_name_leads_to_the_load_balancer_while_it_is_well(stack_of, asked):
+@pytest.mark.row("RC-06")
+@pytest.mark.parametrize("dual_stack", DUAL_STACK)
+def test_the_name_leads_to_the_load_balancer_while_it_is_well(stack_of, asked, dual_stack):
     stack = stack_of(asked)
-    _, balancer = front(stack, Network.existing(stack, egress="public"))
-    stack.add(
-        AliasRecord("Public", domain_name=asked[0], hosted_zone_id=asked[1], load_balancer=balancer.load_balancer)
-    )
-    record = to_dict(stack)["Resources"]["PublicAliasRecord"]["Properties"]
-    assert (record["Type"], record["Name"]) == ("A", {"Ref": "DomainName"})
-    assert record["AliasTarget"] == {
-        "DNSName": {"Fn::GetAtt": ["PublicLoadBalancer", "DNSName"]},
-        "HostedZoneId": {"Fn::GetAtt": ["PublicLoadBalancer", "CanonicalHostedZoneID"]},
-        "EvaluateTargetHealth": True,
-    }
+    leads_to(stack, asked, dual_stack=dual_stack)
+    records = [r["Properties"] for r in to_dict(stack)["Resources"].values() if r["Type"] == "AWS::Route53::RecordSet"]
+    assert [record["Type"] for record in records] == (["A", "AAAA"] if dual_stack else ["A"])
+    for record in records:
+        assert record["Name"] == {"Ref": "DomainName"}
+        assert record["AliasTarget"] == {
+            "DNSName": {"Fn::GetAtt": ["PublicLoadBalancer", "DNSName"]},
+            "HostedZoneId": {"Fn::GetAtt": ["PublicLoadBalancer", "CanonicalHostedZoneID"]},
+            "EvaluateTargetHealth": True,
+        }

@@ -8,6 +8,7 @@ from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
 from blueprints.components.target_group import HealthCheck, TargetGroup
+from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
 from tests.support.service import CERTIFICATE
 
@@ -57,7 +58,11 @@ def test_logical_ids_are_a_promise(behind):
     ]
 
 
-@pytest.mark.parametrize("options", [{}, SECURE], ids=["http", "https"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, SECURE, {"dual_stack": True, "idle_seconds": 120, **SECURE}],
+    ids=["http", "https", "dual-stack"],
+)
 def test_no_linter_finds_anything(behind, findings, options):
     logs = AccessLogBucket("AccessLog", expire_after_days=30)
     assert findings(behind(logs=logs, protect=True, **options)[1]) == []
@@ -115,6 +120,59 @@ def test_clients_come_in_where_it_listens_and_nowhere_else(behind, options, port
         ("203.0.113.0/24", port, port) for port in ports
     ]
     assert not [r for r in made.values() if r["Type"] == "AWS::EC2::SecurityGroupEgress"]
+
+
+def ingress(stack):
+    return {t: r["Properties"] for t, r in resources(stack).items() if r["Type"] == "AWS::EC2::SecurityGroupIngress"}
+
+
+@pytest.mark.row("RC-06")
+def test_with_dual_stack_everyone_may_come_over_ipv6_as_well(behind):
+    stack = behind(dual_stack=True, **SECURE)[1]
+    assert resources(stack)["PublicLoadBalancer"]["Properties"]["IpAddressType"] == "dualstack"
+    rules = ingress(stack)
+    assert list(rules) == [
+        "ClientsToPublicOn80Ingress",
+        "ClientsToPublicOn443Ingress",
+        "ClientsToPublicOn80Ipv6Ingress",
+        "ClientsToPublicOn443Ipv6Ingress",
+    ]
+    assert [
+        (rule.get("CidrIp"), rule.get("CidrIpv6"), rule["FromPort"], rule["ToPort"]) for rule in rules.values()
+    ] == [
+        ("0.0.0.0/0", None, 80, 80),
+        ("0.0.0.0/0", None, 443, 443),
+        (None, "::/0", 80, 80),
+        (None, "::/0", 443, 443),
+    ]
+
+
+@pytest.mark.parametrize("clients", ["203.0.113.0/24", Ref("ClientRange")], ids=["range", "parameter"])
+def test_with_dual_stack_a_narrower_range_of_clients_keeps_ipv6_closed(behind, clients):
+    stack = behind(dual_stack=True, clients=clients)[1]
+    assert resources(stack)["PublicLoadBalancer"]["Properties"]["IpAddressType"] == "dualstack"
+    assert list(ingress(stack)) == ["ClientsToPublicOn80Ingress"]
+
+
+def test_without_dual_stack_it_speaks_ipv4(behind):
+    stack = behind()[1]
+    assert resources(stack)["PublicLoadBalancer"]["Properties"]["IpAddressType"] == "ipv4"
+    assert not [rule for rule in ingress(stack).values() if "CidrIpv6" in rule]
+
+
+@pytest.mark.parametrize("seconds", [1, 120, 4000])
+def test_a_silent_connection_is_kept_as_long_as_asked_for(behind, seconds):
+    assert attributes(behind(idle_seconds=seconds)[1])["idle_timeout.timeout_seconds"] == str(seconds)
+
+
+def test_a_silent_connection_is_kept_as_long_as_aws_decides_where_nobody_does(behind):
+    assert "idle_timeout.timeout_seconds" not in attributes(behind()[1])
+
+
+@pytest.mark.parametrize("seconds", [0, 4001])
+def test_an_idle_time_that_aws_refuses_is_refused_with_the_way_out(behind, seconds):
+    with pytest.raises(SettingsError, match=f"idle_seconds is {seconds}; .* 1 to 4000, or None"):
+        behind(idle_seconds=seconds)
 
 
 def test_malformed_requests_are_dropped(behind):
