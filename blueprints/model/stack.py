@@ -12,6 +12,7 @@ from troposphere import (
     MAX_PARAMETERS,
     MAX_RESOURCES,
     AWSObject,
+    AWSProperty,
     GetStackOutput,
     Output,
     Parameter,
@@ -29,7 +30,9 @@ from blueprints.model.settings import Settings
 Thing = TypeVar("Thing", bound=AWSObject | Parameter | Component | Iterable[Any])
 
 # Properties that take tags; the rest of a name such as CopyTagsToSnapshot or PropagateTags is no list of tags.
-TAG_PROPERTIES = ("Tags", "UserPoolTags", "BackupVaultTags", "BackupPlanTags", "HostedZoneTags")
+TAG_PROPERTIES = ("Tags", "UserPoolTags", "BackupVaultTags", "BackupPlanTags", "HostedZoneTags", "HealthCheckTags")
+
+LISTENER_RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
 
 NAMED_IAM = frozenset({"RoleName", "PolicyName", "ManagedPolicyName", "UserName", "GroupName", "InstanceProfileName"})
 
@@ -92,6 +95,7 @@ class Stack(Template):
         self.tags = self._stamps | dict(sorted(settings.tags.items()))
         self.images: list[ImageSource] = []
         self.secrets: list[SecretSource] = []
+        self.owned_by_ecs: list[str] = []
         self._data: list[str] = []
 
     def add(self, thing: Thing) -> Thing:
@@ -187,6 +191,27 @@ class Stack(Template):
             except (TypeError, ValueError) as error:
                 raise TemplateError(f"{logical_id}.{name}: {value!r} is not allowed: {error}") from None
 
+    def leave_to_ecs(self, rule: AWSObject) -> None:
+        """Say that ECS rewrites the weights of this listener rule with each blue/green deployment.
+
+        An update that touches the rule would set the template's weights again and send requests to target groups
+        without tasks (github.com/aws/aws-cdk issue 36649), so the stack policy denies it.
+
+        Raises:
+            TemplateError: it is no listener rule, or it is not in this stack.
+
+        """
+        title = str(rule.title)
+        if rule.resource_type != LISTENER_RULE:
+            raise TemplateError(
+                f"{self.name}: {title} is of type {rule.resource_type}; ECS rewrites {LISTENER_RULE} only, so name "
+                "the rule in front of the target groups"
+            )
+        if self.resources.get(title) is not rule:
+            raise TemplateError(f"{self.name}: {title} is not in this stack; add it here before it is left to ECS")
+        if title not in self.owned_by_ecs:
+            self.owned_by_ecs.append(title)
+
     @property
     def capabilities(self) -> list[str]:
         """What a deployment has to acknowledge: that the stack makes IAM resources, under names of its own or not."""
@@ -207,21 +232,23 @@ class Stack(Template):
 
     @property
     def stack_policy(self) -> dict[str, Any] | None:
-        """Updates may do everything but replace or delete what holds data; None where data need not be kept."""
-        if not (self.keep_data and self.retained):
+        """Updates may do everything but replace or delete kept data, and touch rules that ECS rewrites.
+
+        None where there is neither.
+        """
+        kept = self.retained if self.keep_data else []
+        denied = [
+            *([_deny(["Update:Replace", "Update:Delete"], kept)] if kept else []),
+            *([_deny("Update:*", self.owned_by_ecs)] if self.owned_by_ecs else []),
+        ]
+        if not denied:
             return None
-        protected = [f"LogicalResourceId/{logical_id}" for logical_id in self.retained]
-        return {
-            "Statement": [
-                {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
-                {
-                    "Effect": "Deny",
-                    "Action": ["Update:Replace", "Update:Delete"],
-                    "Principal": "*",
-                    "Resource": protected,
-                },
-            ]
-        }
+        return {"Statement": [{"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}, *denied]}
+
+
+def _deny(action: str | list[str], logical_ids: list[str]) -> dict[str, Any]:
+    resources = [f"LogicalResourceId/{logical_id}" for logical_id in logical_ids]
+    return {"Effect": "Deny", "Action": action, "Principal": "*", "Resource": resources}
 
 
 def _stamp_tags(resource: AWSObject, name: str, tags: dict[str, str]) -> None:
@@ -230,9 +257,15 @@ def _stamp_tags(resource: AWSObject, name: str, tags: dict[str, str]) -> None:
         resource.properties[name] = {**tags, **(own or {})}
         return
     listed = own.tags if isinstance(own, Tags) else list(own or [])
-    keys = {tag["Key"] for tag in listed if isinstance(tag, dict)}
+    keys = {key for tag in listed if (key := _key(tag)) is not None}
     # A new Tags each time: adding two Tags with + changes the right one in place.
     stamped = [{"Key": key, "Value": value} for key, value in tags.items() if key not in keys]
     result = Tags()
     result.tags = [*listed, *stamped]
     resource.properties[name] = result
+
+
+def _key(tag: Any) -> Any:
+    """Return a tag's key; some types (AWS::GuardDuty::Detector) have a class of their own for a tag."""
+    given = tag.properties if isinstance(tag, AWSProperty) else tag
+    return given.get("Key") if isinstance(given, dict) else None

@@ -1,7 +1,29 @@
 from __future__ import annotations
 
 import pytest
-from troposphere import GetAZs, If, Parameter, Ref, Tags, cognito, ec2, ecs, iam, logs, rds, s3, sns, sqs, ssm
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from troposphere import (
+    GetAZs,
+    If,
+    Parameter,
+    Ref,
+    Tags,
+    cognito,
+    ec2,
+    ecs,
+    events,
+    guardduty,
+    iam,
+    logs,
+    rds,
+    route53,
+    s3,
+    servicediscovery,
+    sns,
+    sqs,
+    ssm,
+)
+from troposphere.elasticloadbalancingv2 import Action, Condition, Listener, ListenerRule, ListenerRuleAction
 
 from blueprints.model.component import Component
 from blueprints.model.context import KEY
@@ -160,6 +182,34 @@ def test_tags_shared_by_two_resources_are_not_mixed():
     assert shared.to_dict() == [{"Key": "Name", "Value": "both"}]
 
 
+STAMPS = {"Project": "sample", "Environment": "dev"}
+TAGGED = [
+    (route53.HealthCheck("Any", HealthCheckConfig=route53.HealthCheckConfig(Type="HTTPS")), "HealthCheckTags"),
+    (servicediscovery.HttpNamespace("Any", Name="sample"), "Tags"),
+    (ssm.Parameter("Any", Type="String", Value="x"), "Tags"),
+    (logs.DeliverySource("Any", Name="sample"), "Tags"),
+    (logs.Delivery("Any", DeliverySourceName="sample", DeliveryDestinationArn="arn"), "Tags"),
+    (logs.DeliveryDestination("Any", Name="sample"), "Tags"),
+    (events.Rule("Any", ScheduleExpression="rate(1 day)"), "Tags"),
+    (guardduty.Detector("Any", Enable=True), "Tags"),
+]
+
+
+@pytest.mark.parametrize(("resource", "name"), TAGGED, ids=lambda value: getattr(value, "resource_type", ""))
+def test_tags_have_the_name_and_the_shape_that_the_type_asks_for(resource, name):
+    tags = stack().add(resource).to_dict()["Properties"][name]
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource.resource_type).schema
+    in_a_mapping = schema["properties"][name]["type"] == "object"
+    assert tags == (STAMPS if in_a_mapping else [{"Key": key, "Value": value} for key, value in STAMPS.items()])
+
+
+def test_a_tag_of_a_class_of_its_own_wins_over_a_stamp_too():
+    own = guardduty.TagItem(Key="Project", Value="other")
+    detector = stack().add(guardduty.Detector("Any", Enable=True, Tags=[own]))
+    assert tags_of(detector) == {"Project": "other", "Environment": "dev"}
+    assert len(detector.to_dict()["Properties"]["Tags"]) == 2
+
+
 def test_what_takes_no_tags_gets_none():
     route = stack().add(ec2.Route("Out", RouteTableId="rtb-1", DestinationCidrBlock="0.0.0.0/0", GatewayId="igw-1"))
     assert "Tags" not in route.to_dict()["Properties"]
@@ -244,6 +294,69 @@ def test_what_environments_share_is_named_tagged_and_kept_for_all_of_them():
     assert {"Key": "Environment", "Value": "shared"} in made["Properties"]["Tags"]
     assert made["DeletionPolicy"] == "RetainExceptOnCreate"
     assert shared.termination_protection is True
+
+
+# What ECS rewrites
+
+
+def listener_rule(name):
+    forward = [ListenerRuleAction(Type="forward", TargetGroupArn="arn")]
+    return ListenerRule(
+        name, ListenerArn="arn", Priority=1, Conditions=[Condition(Field="path-pattern")], Actions=forward
+    )
+
+
+ALLOW_ALL = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+
+
+def left_to_ecs(**settings):
+    made = stack(**settings)
+    rules = made.add([listener_rule("ProductionRule"), listener_rule("TestRule"), listener_rule("AdminRule")])
+    for rule in (*rules[:2], rules[0]):
+        made.leave_to_ecs(rule)
+    return made
+
+
+@pytest.mark.row("RC-18")
+def test_a_rule_that_ecs_rewrites_cannot_be_touched_by_an_update_whether_or_not_data_is_kept():
+    for keep in (False, True):
+        made = left_to_ecs(keep_data=keep)
+        assert made.owned_by_ecs == ["ProductionRule", "TestRule"]
+        assert made.stack_policy == {
+            "Statement": [
+                ALLOW_ALL,
+                {
+                    "Effect": "Deny",
+                    "Action": "Update:*",
+                    "Principal": "*",
+                    "Resource": ["LogicalResourceId/ProductionRule", "LogicalResourceId/TestRule"],
+                },
+            ]
+        }
+
+
+def test_rules_left_to_ecs_are_denied_beside_kept_data_and_are_no_data():
+    made = left_to_ecs(keep_data=True)
+    made.add(s3.Bucket("Faces"))
+    allow, data, rules = made.stack_policy["Statement"]
+    assert allow == ALLOW_ALL
+    assert (data["Action"], data["Resource"]) == (["Update:Replace", "Update:Delete"], ["LogicalResourceId/Faces"])
+    assert (rules["Action"], len(rules["Resource"])) == ("Update:*", 2)
+    assert made.retained == ["Faces"]
+
+
+def test_only_a_listener_rule_can_be_left_to_ecs():
+    made = stack()
+    listener = made.add(Listener("Http", LoadBalancerArn="arn", DefaultActions=[Action(Type="forward")]))
+    with pytest.raises(
+        TemplateError, match=r"service: Http is of type AWS::.*::Listener; ECS rewrites .*::ListenerRule"
+    ):
+        made.leave_to_ecs(listener)
+
+
+def test_a_rule_of_another_stack_cannot_be_left_to_ecs():
+    with pytest.raises(TemplateError, match="service: ProductionRule is not in this stack; add it here before"):
+        stack().leave_to_ecs(listener_rule("ProductionRule"))
 
 
 # Changing what is there
