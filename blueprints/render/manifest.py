@@ -109,9 +109,14 @@ class StackEntry(BaseModel):
     termination_protection: bool = False
     stack_policy: dict[str, Any] | None = None
     retained: tuple[str, ...] = ()
+    owned_by_ecs: tuple[str, ...] = ()  # listener rules whose weights each blue/green deployment rewrites
     images: tuple[ImageEntry, ...] = ()
     secrets: tuple[SecretEntry, ...] = ()
     outputs: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key != "owned_by_ecs" or value}
 
     def template_path(self, folder: Path) -> Path:
         """Where the YAML stands, given the manifest's folder."""

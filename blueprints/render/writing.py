@@ -105,6 +105,7 @@ def _entry(stack: Stack) -> StackEntry:
         termination_protection=stack.termination_protection,
         stack_policy=stack.stack_policy,
         retained=tuple(stack.retained),
+        owned_by_ecs=tuple(stack.owned_by_ecs),
         images=tuple(ImageEntry(repository=image.repository, parameter=image.parameter) for image in stack.images),
         secrets=tuple(_secret(secret) for secret in stack.secrets),
         outputs=tuple(stack.outputs),

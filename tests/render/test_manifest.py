@@ -58,6 +58,14 @@ def test_what_is_absent_is_left_out_of_parameters_and_secrets():
     assert (entry["yaml"], entry["json"]) == ("service.yaml", "service.json")
 
 
+def test_rules_left_to_ecs_stand_in_the_file_only_where_there_are_any():
+    assert "owned_by_ecs" not in MANIFEST.to_text()
+    entry = ENTRY.model_copy(update={"owned_by_ecs": ("ProductionRule", "TestRule")})
+    written = json.loads(Manifest(architecture="facerec", environment="dev", stacks=(entry,)).to_text())["stacks"][0]
+    assert written["owned_by_ecs"] == ["ProductionRule", "TestRule"]
+    assert StackEntry.model_validate(written) == entry
+
+
 def test_a_manifest_is_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         MANIFEST.environment = "prod"
