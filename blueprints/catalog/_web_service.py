@@ -7,7 +7,7 @@ from typing import Any
 
 from troposphere import Sub
 
-from blueprints.catalog._web_settings import WebServiceSettings
+from blueprints.catalog._web_settings import PublicSettings, WebServiceSettings
 from blueprints.components.alarms import ServiceAlarms
 from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.bucket import AccessLogBucket
@@ -24,26 +24,31 @@ from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.web_acl import WebAcl
 from blueprints.model import parameters
 from blueprints.model.parameters import StackParameter
-from blueprints.model.settings import Settings
 from blueprints.model.stack import ImageSource, Stack
 
 
-def registry_stack(settings: Settings, *, name: str, repository: str) -> Stack:
-    """The repository of the image, in a stack that environments share."""
+def registry_stack(settings: PublicSettings, repositories: Mapping[str, str]) -> Stack:
+    """The repositories of the images, by the name of the service that runs them, in a stack that environments share."""
     stack = Stack(
         "registry",
         settings,
         shared=True,
         description=f"Container images of {settings.project}, shared by its environments",
-        arch="One ECR repository; images are pushed once and run in every environment",
+        arch=f"{_counted(len(repositories))}; images are pushed once and run in every environment",
     )
-    made = stack.add(Repository(name, repository=repository))
-    stack.output("RepositoryUri", made.repository.get_att("RepositoryUri"), "Where images are pushed to")
-    stack.output("RepositoryArn", made.repository.get_att("Arn"), "The repository")
+    for name, repository in repositories.items():
+        made = stack.add(Repository(name, repository=repository)).repository
+        of = name if len(repositories) > 1 else ""
+        stack.output(f"{of}RepositoryUri", made.get_att("RepositoryUri"), "Where images are pushed to")
+        stack.output(f"{of}RepositoryArn", made.get_att("Arn"), "The repository")
     return stack
 
 
-def network_stack(settings: Settings) -> Stack | None:
+def _counted(repositories: int) -> str:
+    return "One ECR repository" if repositories == 1 else f"{repositories} ECR repositories"
+
+
+def network_stack(settings: PublicSettings) -> Stack | None:
     """The network of the environment; none of ours where a VPC exists."""
     if settings.existing_vpc:
         return None
@@ -66,9 +71,8 @@ def network_stack(settings: Settings) -> Stack | None:
     return stack
 
 
-def place(stack: Stack, producer: Stack | None, *, faces_internet: bool = True) -> Network:
+def place(stack: Stack, settings: PublicSettings, producer: Stack | None, *, faces_internet: bool = True) -> Network:
     """The network that *stack* goes to: another stack's, or a VPC that exists."""
-    settings = stack.settings
     if producer is None:
         return Network.existing(stack, egress=settings.egress, faces_internet=faces_internet)
     return Network.from_stack(stack, producer, zones=settings.availability_zones, egress=settings.egress)
@@ -132,14 +136,14 @@ def container_of(
     )
 
 
-def keep_access_logs(data: Stack, settings: WebServiceSettings) -> None:
+def keep_access_logs(data: Stack, settings: PublicSettings) -> None:
     """A bucket for the load balancer's access logs, where they are asked for."""
     if settings.access_logs:
         bucket = data.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
         data.output("AccessLogBucketName", bucket.bucket.ref(), "The bucket with the load balancer's access logs")
 
 
-def access_logs(stack: Stack, settings: WebServiceSettings, data: Stack) -> Any | None:
+def access_logs(stack: Stack, settings: PublicSettings, data: Stack) -> Any | None:
     """The name of that bucket."""
     return stack.from_stack(data, "AccessLogBucketName") if settings.access_logs else None
 
@@ -147,7 +151,7 @@ def access_logs(stack: Stack, settings: WebServiceSettings, data: Stack) -> Any 
 class FrontDoor:
     """The name and the certificate that a service answers under: parameters first, resources with the load balancer."""
 
-    def __init__(self, stack: Stack, settings: WebServiceSettings) -> None:
+    def __init__(self, stack: Stack, settings: PublicSettings) -> None:
         self._stack = stack
         self.domain_name: StackParameter | None = None
         self.hosted_zone_id: StackParameter | None = None
@@ -181,7 +185,7 @@ class FrontDoor:
         return Sub(f"{scheme}://${{{balancer.load_balancer.title}.DNSName}}")
 
 
-def protect(stack: Stack, settings: WebServiceSettings, balancer: LoadBalancer) -> None:
+def protect(stack: Stack, settings: PublicSettings, balancer: LoadBalancer) -> None:
     """The web ACL before the load balancer, where it is asked for."""
     if settings.waf:
         acl = WebAcl(
@@ -210,7 +214,7 @@ def show(stack: Stack, *, service: FargateService, balancer: LoadBalancer, targe
         stack.output(f"TargetGroup{number}FullName", group, "A target group, as its metrics name it")
 
 
-def monitoring_stack(settings: WebServiceSettings, service: Stack, *, name: str) -> Stack | None:
+def monitoring_stack(settings: PublicSettings, service: Stack, *, name: str) -> Stack | None:
     """Alarms on the service and the topic that they are heard on, where they are asked for."""
     if not settings.alarms:
         return None

@@ -12,14 +12,14 @@ from blueprints.components.fargate_service import Capacity
 from blueprints.components.task_size import check_size
 from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import DOMAIN_PATTERN
-from blueprints.model.settings import Settings
+from blueprints.model.settings import NetworkSettings
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 VariableValue = Annotated[str, Field(max_length=128)]
 
 
-class WebServiceSettings(Settings):
-    """What a container behind a load balancer can be told."""
+class PublicSettings(NetworkSettings):
+    """What services behind a load balancer can be told."""
 
     environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "prod": {"keep_data": True, "https": "domain", "access_logs": True, "alarms": True}
@@ -29,33 +29,10 @@ class WebServiceSettings(Settings):
     """How tasks reach the internet, which the application needs: from public subnets with addresses of their own, or
     from private ones through one NAT gateway or one a zone."""
 
-    task_cpu: int = 256
-    """CPU units of a task (default of the parameter TaskCpu); 1024 are one vCPU."""
-    task_memory: int = 512
-    """Memory of a task in MiB (default of the parameter TaskMemory)."""
-    minimum_tasks: Annotated[int, Field(ge=0, le=100)] = 1
-    """Fewest tasks under autoscaling (default of the parameter MinimumTasks)."""
-    maximum_tasks: Annotated[int, Field(ge=1, le=100)] = 4
-    """Most tasks under autoscaling (default of the parameter MaximumTasks)."""
     capacity: Capacity = "on-demand"
     """Fargate, Fargate Spot for all tasks but the first, or Fargate Spot alone (cheaper, may be interrupted)."""
     arm: bool = False
     """Run on Graviton; the image has to be built for linux/arm64."""
-
-    container_port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    """TCP port that the container listens on."""
-    health_check_path: Annotated[str, Field(pattern=r"^/[!-~]{0,63}$")] = "/health"
-    """Path that answers 200 while the application is well."""
-    container_health_check: bool = True
-    """Ask for health inside the container too, with curl, wget or Python; off for images that have none of them."""
-    start_seconds: Annotated[int, Field(ge=0, le=300)] = 60
-    """Seconds that a task may take to get well after its start."""
-    variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=12)
-    """Further plain environment variables of the container, 12 at most; no secrets."""
-    run_as: Annotated[str, Field(pattern=r"^(\d{1,10}(:\d{1,10})?)?$")] = "1000:1000"
-    """User and group id that the container runs as; empty leaves it to the image."""
-    writable_root: bool = False
-    """Leave the container's root file system writable; otherwise only /tmp is."""
     shell: bool = False
     """Allow a shell in a running task (ECS Exec); makes the root file system writable."""
 
@@ -95,15 +72,46 @@ class WebServiceSettings(Settings):
         return value
 
     @model_validator(mode="after")
+    def _domain_needs_https(self) -> PublicSettings:
+        if self.domain_name and self.https != "domain":
+            raise SettingsError(
+                f"domain_name: {self.domain_name!r} needs https to be 'domain', got {self.https!r}; leave https out"
+            )
+        return self
+
+
+class WebServiceSettings(PublicSettings):
+    """What one container behind a load balancer can be told."""
+
+    task_cpu: int = 256
+    """CPU units of a task (default of the parameter TaskCpu); 1024 are one vCPU."""
+    task_memory: int = 512
+    """Memory of a task in MiB (default of the parameter TaskMemory)."""
+    minimum_tasks: Annotated[int, Field(ge=0, le=100)] = 1
+    """Fewest tasks under autoscaling (default of the parameter MinimumTasks)."""
+    maximum_tasks: Annotated[int, Field(ge=1, le=100)] = 4
+    """Most tasks under autoscaling (default of the parameter MaximumTasks)."""
+    container_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """TCP port that the container listens on."""
+    health_check_path: Annotated[str, Field(pattern=r"^/[!-~]{0,63}$")] = "/health"
+    """Path that answers 200 while the application is well."""
+    container_health_check: bool = True
+    """Ask for health inside the container too, with curl, wget or Python; off for images that have none of them."""
+    start_seconds: Annotated[int, Field(ge=0, le=300)] = 60
+    """Seconds that a task may take to get well after its start."""
+    variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=12)
+    """Further plain environment variables of the container, 12 at most; no secrets."""
+    run_as: Annotated[str, Field(pattern=r"^(\d{1,10}(:\d{1,10})?)?$")] = "1000:1000"
+    """User and group id that the container runs as; empty leaves it to the image."""
+    writable_root: bool = False
+    """Leave the container's root file system writable; otherwise only /tmp is."""
+
+    @model_validator(mode="after")
     def _fits_together(self) -> WebServiceSettings:
         check_size(self.task_cpu, self.task_memory)
         if self.minimum_tasks > self.maximum_tasks:
             raise SettingsError(
                 f"minimum_tasks: {self.minimum_tasks} is more than maximum_tasks ({self.maximum_tasks}); "
                 "lower the one or raise the other"
-            )
-        if self.domain_name and self.https != "domain":
-            raise SettingsError(
-                f"domain_name: {self.domain_name!r} needs https to be 'domain', got {self.https!r}; leave https out"
             )
         return self

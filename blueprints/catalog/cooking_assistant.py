@@ -99,7 +99,7 @@ def build(settings: Settings) -> list[Stack]:
     data = _data(settings, network)
     service = _service(settings, network, data)
     monitoring = monitoring_stack(settings, service, name="Assistant")
-    registry = registry_stack(settings, name="Assistant", repository=REPOSITORY)
+    registry = registry_stack(settings, {"Assistant": REPOSITORY})
     stacks = (registry, network, data, service, monitoring)
     return [stack for stack in stacks if stack is not None and stack.resources]
 
@@ -123,7 +123,7 @@ def _data(settings: Settings, network: Stack | None) -> Stack:
     if settings.sign_in != "none":
         _publish_people(stack, settings)
     if settings.storage == "aurora" or settings.cache:
-        _publish_databases(stack, settings, place(stack, network, faces_internet=False))
+        _publish_databases(stack, settings, place(stack, settings, network, faces_internet=False))
     return stack
 
 
@@ -159,7 +159,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
     bounds = task_bounds(stack, settings) if settings.autoscaling else None
     tasks = None if settings.autoscaling else _task_count(stack, settings)
-    network = place(stack, network_stack)
+    network = place(stack, settings, network_stack)
     door = FrontDoor(stack, settings)
 
     targets = targets_of(stack, settings, "Assistant", network)

@@ -44,6 +44,7 @@ from blueprints.components.pipeline import (
     source_repository,
 )
 from blueprints.components.repository import image_uri
+from blueprints.components.rollout import Rollout
 from blueprints.components.secret import SecretValue
 from blueprints.components.target_group import TargetGroup
 from blueprints.components.task_size import TaskSize
@@ -132,7 +133,7 @@ def build(settings: Settings) -> list[Stack]:
     service = _service(settings, network, data)
     monitoring = monitoring_stack(settings, service, name="Api")
     pipeline = _pipeline(settings, service) if settings.pipeline else None
-    registry = registry_stack(settings, name="Api", repository=REPOSITORY)
+    registry = registry_stack(settings, {"Api": REPOSITORY})
     stacks = (registry, network, data, service, monitoring, pipeline)
     return [stack for stack in stacks if stack is not None and stack.resources]
 
@@ -171,7 +172,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
     minimum, maximum = task_bounds(stack, settings)
     bucket_name, objects = _faces(stack, settings, data)
-    network = place(stack, network_stack)
+    network = place(stack, settings, network_stack)
     door = FrontDoor(stack, settings)
 
     # A target group with a name cannot be replaced, and another port replaces it.
@@ -212,7 +213,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             capacity=settings.capacity,
             arm=settings.arm,
             shell=settings.shell,
-            blue_green=blue_green,
+            rollout=Rollout(blue_green.shift if blue_green else None),
             physical_name=service_name,
             group_name=settings.name("ecs-sg"),
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from troposphere import Join, Sub, applicationautoscaling, cloudwatch
 
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.load_balancer import LoadBalancer
+from blueprints.components.metrics import CONTAINER_INSIGHTS
 from blueprints.components.target_group import TargetGroup
 from blueprints.model.component import Component
 from blueprints.model.context import because
@@ -30,6 +31,19 @@ class RequestsPerTarget:
 
 
 @dataclass(frozen=True)
+class BacklogPerTask:
+    """How much waiting work one task should have: a queue's depth over the number of running tasks.
+
+    The depth alone would ask for ever more tasks, because it does not fall when a task is added.
+    """
+
+    target: float
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class CpuSteps:
     """Add a task above ``out_above`` percent of CPU, take one away below ``in_below``."""
 
@@ -43,8 +57,8 @@ class ScheduledCapacity:
 
     name: str
     schedule: str
-    minimum: int
-    maximum: int
+    minimum: Any
+    maximum: Any
     time_zone: str = "UTC"
 
 
@@ -59,8 +73,10 @@ class Autoscaling(Component):
         cpu: percent of CPU to hold, or None.
         memory: percent of memory to hold, or None.
         requests: requests a task and minute to hold, or None.
+        backlog: waiting work a task to hold, or None.
         steps: steps on CPU with an alarm each, or None; beside ``cpu`` the two would pull at each other.
         schedule: changes of the bounds by the clock.
+        out_seconds: seconds after a tracking policy has added tasks before it adds more.
 
     Raises:
         SettingsError: both ``cpu`` and ``steps`` are given.
@@ -76,14 +92,16 @@ class Autoscaling(Component):
         cpu: int | None = None,
         memory: int | None = None,
         requests: RequestsPerTarget | None = None,
+        backlog: BacklogPerTask | None = None,
         steps: CpuSteps | None = None,
         schedule: Sequence[ScheduledCapacity] = (),
+        out_seconds: int = 60,
     ) -> None:
         if cpu is not None and steps is not None:
             raise SettingsError(
                 f"steps: {name} follows CPU by target ({cpu} percent) already; give cpu or steps, not both"
             )
-        self._name, self._service = name, service
+        self._name, self._service, self._out_seconds = name, service, out_seconds
         self.target = because(
             "The bounds that autoscaling keeps the number of tasks in; the service itself sets none.",
             applicationautoscaling.ScalableTarget(
@@ -102,6 +120,7 @@ class Autoscaling(Component):
             *([self._track("Cpu", "ECSServiceAverageCPUUtilization", cpu)] if cpu is not None else []),
             *([self._track("Memory", "ECSServiceAverageMemoryUtilization", memory)] if memory is not None else []),
             *([self._track_requests(requests)] if requests is not None else []),
+            *([self._track_backlog(backlog)] if backlog is not None else []),
         ]
         self.steps = self._steps(steps) if steps is not None else []
 
@@ -120,13 +139,35 @@ class Autoscaling(Component):
         why = f"Holds {requests.target} requests a minute for each task."
         return self._tracking_policy("Requests", specification, requests.target, why)
 
+    def _track_backlog(self, backlog: BacklogPerTask) -> applicationautoscaling.ScalingPolicy:
+        service = {"ClusterName": self._service.cluster_name, "ServiceName": self._service.service_name}
+        specification = applicationautoscaling.CustomizedMetricSpecification(
+            Metrics=[
+                _stat("depth", backlog.namespace, backlog.metric, backlog.dimensions),
+                _stat("tasks", CONTAINER_INSIGHTS, "RunningTaskCount", service),
+                applicationautoscaling.TargetTrackingMetricDataQuery(
+                    Id="backlog", Expression="depth / tasks", Label="Backlog per task", ReturnData=True
+                ),
+            ]
+        )
+        why = f"Holds {backlog.target:g} of {backlog.metric} for each task."
+        return self._tracking_policy(backlog.metric, specification, backlog.target, why)
+
     def _tracking_policy(
         self,
         kind: str,
-        metric: applicationautoscaling.PredefinedMetricSpecification,
-        value: int,
+        metric: applicationautoscaling.PredefinedMetricSpecification
+        | applicationautoscaling.CustomizedMetricSpecification,
+        value: float,
         why: str,
     ) -> applicationautoscaling.ScalingPolicy:
+        configuration = applicationautoscaling.TargetTrackingScalingPolicyConfiguration(TargetValue=value)
+        if isinstance(metric, applicationautoscaling.PredefinedMetricSpecification):
+            configuration.PredefinedMetricSpecification = metric
+        else:
+            configuration.CustomizedMetricSpecification = metric
+        configuration.ScaleInCooldown = COOLDOWN_SECONDS
+        configuration.ScaleOutCooldown = self._out_seconds
         return because(
             why,
             applicationautoscaling.ScalingPolicy(
@@ -134,12 +175,7 @@ class Autoscaling(Component):
                 PolicyName=f"{self._name}-{kind.lower()}",
                 PolicyType="TargetTrackingScaling",
                 ScalingTargetId=self.target.ref(),
-                TargetTrackingScalingPolicyConfiguration=applicationautoscaling.TargetTrackingScalingPolicyConfiguration(
-                    TargetValue=value,
-                    PredefinedMetricSpecification=metric,
-                    ScaleInCooldown=COOLDOWN_SECONDS,
-                    ScaleOutCooldown=60,
-                ),
+                TargetTrackingScalingPolicyConfiguration=configuration,
             ),
             mutable="free-to-tune",
         )
@@ -195,6 +231,25 @@ class Autoscaling(Component):
             ),
             mutable="free-to-tune",
         )
+
+
+def _stat(
+    key: str, namespace: str, metric: str, dimensions: Mapping[str, Any]
+) -> applicationautoscaling.TargetTrackingMetricDataQuery:
+    named = [
+        applicationautoscaling.TargetTrackingMetricDimension(Name=name, Value=value)
+        for name, value in dimensions.items()
+    ]
+    return applicationautoscaling.TargetTrackingMetricDataQuery(
+        Id=key,
+        MetricStat=applicationautoscaling.TargetTrackingMetricStat(
+            Metric=applicationautoscaling.TargetTrackingMetric(
+                Namespace=namespace, MetricName=metric, Dimensions=named
+            ),
+            Stat="Average",
+        ),
+        ReturnData=False,
+    )
 
 
 def _scheduled(action: ScheduledCapacity) -> applicationautoscaling.ScheduledAction:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from troposphere import ecs
 
 from blueprints.model.component import Component
 from blueprints.model.context import because
+
+
+@dataclass(frozen=True)
+class ClusterName:
+    """A cluster of another stack, by its name."""
+
+    reference: Any
 
 
 class Cluster(Component):

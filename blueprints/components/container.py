@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from troposphere import Ref, ecs, logs
 
@@ -32,6 +32,10 @@ class Container:
         health_path: path that answers 200 when it is well, asked from inside as well; None asks nothing inside.
         user: user and group that it runs as; None leaves it to the image.
         writable: leave the root file system writable (ECS Exec needs it).
+        temporary: folders to write to where the root file system is read-only; in memory, gone with the task.
+        port_name: a name for the port, by which Service Connect finds it.
+        protocol: what is spoken on a port that has a name.
+        labels: Docker labels; a new value makes new tasks.
 
     Raises:
         SettingsError: a plain value and a secret have the same name, which ECS refuses.
@@ -46,6 +50,10 @@ class Container:
     start_seconds: int = 60
     user: str | None = "1000:1000"
     writable: bool = False
+    temporary: Sequence[str] = ("/tmp",)  # noqa: S108 - memory of the task's own
+    port_name: str | None = None
+    protocol: Literal["http", "http2", "grpc"] = "http"
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         twice = sorted(self.environment.keys() & self.secrets.keys())
@@ -59,13 +67,15 @@ def definition(container: Container, log_group: logs.LogGroup, *, stream_prefix:
         Name=container.name,
         Image=container.image,
         Essential=True,
-        PortMappings=[ecs.PortMapping(ContainerPort=container.port, Protocol="tcp")],
+        PortMappings=[_port_mapping(container)],
         Environment=[ecs.Environment(Name=key, Value=value) for key, value in container.environment.items()],
         Secrets=[ecs.Secret(Name=key, ValueFrom=value.source) for key, value in container.secrets.items()],
-        LogConfiguration=_log_configuration(log_group, stream_prefix),
+        LogConfiguration=log_configuration(log_group, stream_prefix),
         LinuxParameters=_linux_parameters(container),
         ReadonlyRootFilesystem=not container.writable,
     )
+    if container.labels:
+        made.DockerLabels = dict(container.labels)
     if container.user is not None:
         made.User = container.user
     if container.health_path is not None:
@@ -73,7 +83,15 @@ def definition(container: Container, log_group: logs.LogGroup, *, stream_prefix:
     return made
 
 
-def _log_configuration(log_group: logs.LogGroup, stream_prefix: str) -> ecs.LogConfiguration:
+def _port_mapping(container: Container) -> ecs.PortMapping:
+    mapping = ecs.PortMapping(ContainerPort=container.port, Protocol="tcp")
+    if container.port_name is not None:
+        mapping.Name, mapping.AppProtocol = container.port_name, container.protocol
+    return mapping
+
+
+def log_configuration(log_group: logs.LogGroup, stream_prefix: str) -> ecs.LogConfiguration:
+    """What a container writes goes to *log_group*, in streams that begin with *stream_prefix*."""
     options = {
         "awslogs-group": log_group.ref(),
         "awslogs-region": Ref("AWS::Region"),
@@ -88,7 +106,8 @@ def _linux_parameters(container: Container) -> ecs.LinuxParameters:
         parameters.Capabilities = ecs.KernelCapabilities(Drop=["ALL"])
     if not container.writable:
         parameters.Tmpfs = [
-            ecs.Tmpfs(ContainerPath="/tmp", Size=TEMPORARY_MEBIBYTES, MountOptions=["nosuid", "nodev"])  # noqa: S108
+            ecs.Tmpfs(ContainerPath=path, Size=TEMPORARY_MEBIBYTES, MountOptions=["nosuid", "nodev"])
+            for path in container.temporary
         ]
     return parameters
 

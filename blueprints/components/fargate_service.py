@@ -10,15 +10,18 @@ from troposphere import AWSObject, Sub, Tags, ecs, iam, logs
 
 from blueprints.access import grants
 from blueprints.access.connections import closed_security_group
-from blueprints.components.blue_green import BlueGreen
-from blueprints.components.cluster import Cluster
-from blueprints.components.container import Container, definition
+from blueprints.components.cluster import Cluster, ClusterName
+from blueprints.components.container import Container, definition, log_configuration
 from blueprints.components.network import Network
-from blueprints.components.target_group import TargetGroup
+from blueprints.components.rollout import Rollout
+from blueprints.components.service_connect import ServiceConnect
+from blueprints.components.target_group import TargetGroup, Targets
 from blueprints.components.task_size import TaskSize
 from blueprints.model.component import Component
 from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
+
+ROLLING = Rollout()
 
 Capacity = Literal["on-demand", "spot-above-first", "spot"]
 
@@ -45,8 +48,8 @@ class FargateService(Component):
         repository: ECR repository of the image; the only one that the execution role can pull from.
         size: CPU and memory.
         targets: the target group that the tasks register with.
-        after: what has to be there first and that nothing else makes it wait for: the cluster's capacity providers,
-            and the listener or rule that leads to the target group.
+        after: what of this stack has to be there first and that nothing else makes it wait for: the cluster's capacity
+            providers, and the listener or rule that leads to the target group.
         tasks: how many, or None where autoscaling decides: every update would set it back otherwise.
         may: what the application itself is allowed to do.
         log_retention_days: days that its logs stay.
@@ -54,7 +57,9 @@ class FargateService(Component):
         capacity: Fargate, Spot above the first task, or Spot alone.
         arm: run on Graviton; the image has to be built for linux/arm64 then.
         shell: allow ECS Exec; the container's root file system has to be writable for it.
-        blue_green: deploy blue/green instead of rolling.
+        rollout: how deployments go; rolling with a circuit breaker unless it says otherwise.
+        sidecars: containers beside it, written to its log group; they start before it.
+        connect: its part in a namespace of services.
         physical_name: service and task family, where a document names them.
 
     Raises:
@@ -66,12 +71,12 @@ class FargateService(Component):
         name: str,
         *,
         network: Network,
-        cluster: Cluster,
+        cluster: Cluster | ClusterName,
         container: Container,
         repository: str,
         size: TaskSize,
-        targets: TargetGroup,
-        after: Sequence[AWSObject],
+        targets: TargetGroup | Targets,
+        after: Sequence[AWSObject] = (),
         tasks: Any | None = 1,
         may: Sequence[Statement] = (),
         log_retention_days: int = 30,
@@ -80,7 +85,9 @@ class FargateService(Component):
         capacity: Capacity = "on-demand",
         arm: bool = False,
         shell: bool = False,
-        blue_green: BlueGreen | None = None,
+        rollout: Rollout = ROLLING,
+        sidecars: Sequence[ecs.ContainerDefinition] = (),
+        connect: ServiceConnect | None = None,
         physical_name: str | None = None,
         group_name: str | None = None,
     ) -> None:
@@ -99,13 +106,15 @@ class FargateService(Component):
             self.log_group.LogGroupName = log_group_name
         self.execution_role = self._execution_role(repository)
         self.task_role = self._task_role([*may, *([grants.open_shell()] if shell else [])])
-        self.task_definition = self._task_definition(size, physical_name, arm=arm)
-        self.service = self._service(network, targets, after, grace_seconds, capacity, shell=shell)
+        self.task_definition = self._task_definition(size, physical_name, sidecars, arm=arm)
+        self.service = self._service(network, targets, after, grace_seconds, capacity, rollout=rollout, shell=shell)
+        if rollout.shift is not None:
+            self.service.LoadBalancers[0].AdvancedConfiguration = rollout.shift.advanced()
+        if connect is not None:
+            proxy_log = log_configuration(self.log_group, "service-connect")
+            self.service.ServiceConnectConfiguration = connect.configuration(container, proxy_log)
         if tasks is not None:
             self.service.DesiredCount = tasks
-        if blue_green is not None:
-            self.service.DeploymentConfiguration = blue_green.deployment()
-            self.service.LoadBalancers[0].AdvancedConfiguration = blue_green.advanced()
         if physical_name is not None:
             self.service.ServiceName = physical_name
 
@@ -162,7 +171,17 @@ class FargateService(Component):
             role.Policies = [grants.policy("Application", *statements)]
         return because("What the application itself may do" + ("." if statements else ": nothing in AWS."), role)
 
-    def _task_definition(self, size: TaskSize, family: str | None, *, arm: bool) -> ecs.TaskDefinition:
+    def _task_definition(
+        self, size: TaskSize, family: str | None, sidecars: Sequence[ecs.ContainerDefinition], *, arm: bool
+    ) -> ecs.TaskDefinition:
+        application = definition(self._container, self.log_group, stream_prefix="ecs")
+        for sidecar in sidecars:
+            sidecar.LogConfiguration = log_configuration(self.log_group, "ecs")
+        if sidecars:
+            # Started, not healthy: an application without its sidecar is better than none.
+            application.DependsOn = [
+                ecs.ContainerDependency(ContainerName=sidecar.Name, Condition="START") for sidecar in sidecars
+            ]
         made = ecs.TaskDefinition(
             f"{self.name}TaskDefinition",
             RequiresCompatibilities=["FARGATE"],
@@ -174,7 +193,7 @@ class FargateService(Component):
             ),
             ExecutionRoleArn=self.execution_role.get_att("Arn"),
             TaskRoleArn=self.task_role.get_att("Arn"),
-            ContainerDefinitions=[definition(self._container, self.log_group, stream_prefix="ecs")],
+            ContainerDefinitions=[application, *sidecars],
         )
         if family is not None:
             made.Family = family
@@ -183,11 +202,12 @@ class FargateService(Component):
     def _service(  # noqa: PLR0913
         self,
         network: Network,
-        targets: TargetGroup,
+        targets: TargetGroup | Targets,
         after: Sequence[AWSObject],
         grace_seconds: int,
         capacity: Capacity,
         *,
+        rollout: Rollout,
         shell: bool,
     ) -> ecs.Service:
         return because(
@@ -199,7 +219,7 @@ class FargateService(Component):
                 Cluster=self._cluster.reference,
                 TaskDefinition=self.task_definition.ref(),
                 CapacityProviderStrategy=[ecs.CapacityProviderStrategyItem(**item) for item in STRATEGIES[capacity]],
-                DeploymentConfiguration=_rolling(),
+                DeploymentConfiguration=rollout.configuration(),
                 AvailabilityZoneRebalancing="ENABLED",
                 HealthCheckGracePeriodSeconds=grace_seconds,
                 EnableExecuteCommand=shell,
@@ -209,7 +229,7 @@ class FargateService(Component):
                     ecs.LoadBalancer(
                         ContainerName=self._container.name,
                         ContainerPort=self._container.port,
-                        TargetGroupArn=targets.target_group.ref(),
+                        TargetGroupArn=targets.arn,
                     )
                 ],
                 NetworkConfiguration=ecs.NetworkConfiguration(
@@ -224,12 +244,3 @@ class FargateService(Component):
             must=["Waits for the listener", "Turns a failed deployment back"],
             mutable="free-to-tune",
         )
-
-
-def _rolling() -> ecs.DeploymentConfiguration:
-    """New tasks first, old ones after: twice the tasks for a while, never fewer than wanted."""
-    return ecs.DeploymentConfiguration(
-        MinimumHealthyPercent=100,
-        MaximumPercent=200,
-        DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(Enable=True, Rollback=True),
-    )

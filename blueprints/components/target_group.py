@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import Tags
 from troposphere import elasticloadbalancingv2 as elb
@@ -24,6 +25,13 @@ class HealthCheck:
     timeout: int = 5
     healthy: int = 2
     unhealthy: int = 2
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A target group of another stack, by the ARN that a service joins it with."""
+
+    arn: Any
 
 
 class TargetGroup(Component):
@@ -69,6 +77,16 @@ class TargetGroup(Component):
         )
         if physical_name is not None:
             self.target_group.Name = physical_name
+
+    @property
+    def arn(self) -> Any:
+        """The ARN of the target group."""
+        return self.target_group.ref()
+
+    @property
+    def full_name(self) -> Any:
+        """Its name as the metrics have it."""
+        return self.target_group.get_att("TargetGroupFullName")
 
     def forward(self, order: int = 1) -> elb.Action:
         """A listener's action that sends the request here."""

@@ -30,17 +30,19 @@ class TaskSize:
     memory: StackParameter
 
     @classmethod
-    def ask(cls, stack: Stack, *, cpu: int, memory: int) -> TaskSize:
+    def ask(cls, stack: Stack, *, cpu: int, memory: int, of: str = "Task") -> TaskSize:
         """Add both parameters to *stack* with these defaults, and a rule for each CPU size that Fargate has.
+
+        Where an architecture has several services, *of* tells their parameters apart: BackendCpu, FrontendCpu.
 
         Raises:
             SettingsError: Fargate has no such pair.
         """
-        check_size(cpu, memory)
+        check_size(cpu, memory, of=of.lower())
         size = cls(
             stack.add(
                 StackParameter(
-                    "TaskCpu",
+                    f"{of}Cpu",
                     group="Capacity",
                     label="CPU units",
                     description="CPU units of a task; 1024 are one vCPU",
@@ -51,7 +53,7 @@ class TaskSize:
             ),
             stack.add(
                 StackParameter(
-                    "TaskMemory",
+                    f"{of}Memory",
                     group="Capacity",
                     label="Memory (MiB)",
                     description="Memory of a task in MiB; what is allowed depends on the CPU units",
@@ -66,13 +68,13 @@ class TaskSize:
         return size
 
 
-def check_size(cpu: int, memory: int) -> None:
-    """Refuse a pair of CPU units and MiB that Fargate does not have."""
+def check_size(cpu: int, memory: int, *, of: str = "task") -> None:
+    """Refuse a pair of CPU units and MiB that Fargate does not have; *of* begins the names of the settings."""
     if cpu not in FARGATE_SIZES:
-        raise SettingsError(f"task_cpu: {cpu} is not allowed; give one of {', '.join(map(str, FARGATE_SIZES))}")
+        raise SettingsError(f"{of}_cpu: {cpu} is not allowed; give one of {', '.join(map(str, FARGATE_SIZES))}")
     if memory not in FARGATE_SIZES[cpu]:
         allowed = ", ".join(map(str, FARGATE_SIZES[cpu]))
-        raise SettingsError(f"task_memory: {memory} MiB does not go with {cpu} CPU units; give one of {allowed}")
+        raise SettingsError(f"{of}_memory: {memory} MiB does not go with {cpu} CPU units; give one of {allowed}")
 
 
 def _pairing(size: TaskSize, units: int, mebibytes: tuple[int, ...]) -> dict[str, object]:

@@ -62,7 +62,7 @@ RETENTION_DAYS = (
 
 
 class Settings(BaseModel):
-    """What every architecture can be told; each adds its own.
+    """What every architecture can be told; each adds its own, those with a network begin with NetworkSettings.
 
     ``environment`` chooses defaults: a class lists in ``environment_defaults`` what an environment changes, and
     every value given wins over it. Values are checked at the door and never change afterwards.
@@ -88,18 +88,8 @@ class Settings(BaseModel):
     """Value of the tag CostCenter; left out when not given."""
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
     """Further tags of the stacks; CloudFormation hands them on to every resource that takes tags."""
-    availability_zones: Zones = 2
-    """Number of Availability Zones that the network spans."""
-    vpc_cidr: str = "10.0.0.0/16"
-    """IPv4 range of the VPC, /16 to /20."""
-    egress: Egress = "nat"
-    """How tasks reach the internet: from public subnets, through one NAT gateway or one a zone, or not at all."""
-    existing_vpc: bool = False
-    """Use a VPC that exists: its id and subnets become parameters and no network stack is rendered."""
     keep_data: bool = False
     """Keep what holds data when its stack goes: Retain or Snapshot, termination protection, stack policy."""
-    flow_logs: bool = False
-    """Record the VPC's rejected traffic in CloudWatch Logs (charged by volume)."""
     log_retention_days: int = 30
     """Days that log groups keep their events."""
 
@@ -126,17 +116,6 @@ class Settings(BaseModel):
     def _not_shared(cls, value: str) -> str:
         if value == SHARED:
             raise ValueError("another name: this one stands for what environments share")
-        return value
-
-    @field_validator("vpc_cidr")
-    @classmethod
-    def _private_range(cls, value: str) -> str:
-        try:
-            network = ipaddress.IPv4Network(value)
-        except ValueError as error:
-            raise ValueError(f"an IPv4 range without host bits, such as 10.0.0.0/16 ({error})") from None
-        if not 16 <= network.prefixlen <= 20:
-            raise ValueError("a range from /16 (AWS's largest) to /20 (room for six subnets of a /24)")
         return value
 
     @field_validator("tags")
@@ -174,6 +153,32 @@ class Settings(BaseModel):
     def stack_name(self, name: str, *, shared: bool = False) -> str:
         """The name of a stack in CloudFormation: unique in an account and Region."""
         return f"{self.project}-{name}" if shared else f"{self.project}-{self.environment}-{name}"
+
+
+class NetworkSettings(Settings):
+    """What every architecture with a network can be told."""
+
+    availability_zones: Zones = 2
+    """Number of Availability Zones that the network spans."""
+    vpc_cidr: str = "10.0.0.0/16"
+    """IPv4 range of the VPC, /16 to /20."""
+    egress: Egress = "nat"
+    """How tasks reach the internet: from public subnets, through one NAT gateway or one a zone, or not at all."""
+    existing_vpc: bool = False
+    """Use a VPC that exists: its id and subnets become parameters and no network stack is rendered."""
+    flow_logs: bool = False
+    """Record the VPC's rejected traffic in CloudWatch Logs (charged by volume)."""
+
+    @field_validator("vpc_cidr")
+    @classmethod
+    def _private_range(cls, value: str) -> str:
+        try:
+            network = ipaddress.IPv4Network(value)
+        except ValueError as error:
+            raise ValueError(f"an IPv4 range without host bits, such as 10.0.0.0/16 ({error})") from None
+        if not 16 <= network.prefixlen <= 20:
+            raise ValueError("a range from /16 (AWS's largest) to /20 (room for six subnets of a /24)")
+        return value
 
 
 def explain(settings: type[BaseModel], error: ValidationError) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from blueprints.model.errors import SettingsError
-from blueprints.model.settings import RETENTION_DAYS, Settings
+from blueprints.model.settings import RETENTION_DAYS, NetworkSettings
 
 # What is given, the setting that the message names, the value that it repeats and a part of what it allows.
 REFUSED = [
@@ -47,7 +47,7 @@ REFUSED = [
 @pytest.mark.parametrize(("values", "key", "value", "allowed"), REFUSED, ids=lambda value: str(value)[:40])
 def test_a_refusal_names_the_setting_the_value_and_what_is_allowed(values, key, value, allowed):
     with pytest.raises(SettingsError) as refused:
-        Settings(**values)
+        NetworkSettings(**values)
     message = str(refused.value)
     assert message.startswith(key)
     assert value in message.partition(" is not allowed")[0]
@@ -56,17 +56,17 @@ def test_a_refusal_names_the_setting_the_value_and_what_is_allowed(values, key, 
 
 def test_what_is_no_mapping_of_settings_is_refused():
     with pytest.raises(ValidationError, match="valid dictionary"):
-        Settings.model_validate(["dev"])
+        NetworkSettings.model_validate(["dev"])
 
 
 def test_a_refusal_explains_what_the_setting_is_for():
     with pytest.raises(SettingsError, match="Number of Availability Zones that the network spans"):
-        Settings(availability_zones=7)
+        NetworkSettings(availability_zones=7)
 
 
 def test_all_mistakes_are_told_at_once_one_on_a_line():
     with pytest.raises(SettingsError) as refused:
-        Settings(project="X", availability_zones=9, owners="me")
+        NetworkSettings(project="X", availability_zones=9, owners="me")
     assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
         "project",
         "availability_zones",
@@ -76,60 +76,60 @@ def test_all_mistakes_are_told_at_once_one_on_a_line():
 
 def test_an_unknown_setting_is_refused_with_the_one_that_was_meant():
     with pytest.raises(SettingsError, match=r"^availabilty_zones: no such setting \(did you mean availability_zones\?"):
-        Settings(availabilty_zones=2)
+        NetworkSettings(availabilty_zones=2)
 
 
 def test_an_unknown_setting_like_no_other_is_refused_with_all_there_are():
     with pytest.raises(
         SettingsError, match=r"^xyzzy: no such setting \(known settings: availability_zones, "
     ) as refused:
-        Settings(xyzzy=1)
-    assert all(name in str(refused.value) for name in Settings.model_fields)
+        NetworkSettings(xyzzy=1)
+    assert all(name in str(refused.value) for name in NetworkSettings.model_fields)
 
 
 def test_a_refusal_is_for_people_and_says_nothing_of_pydantic():
     with pytest.raises(SettingsError) as refused:
-        Settings(egress=3)
+        NetworkSettings(egress=3)
     assert "pydantic" not in str(refused.value)
     assert refused.value.__suppress_context__
     assert refused.value.exit_code == 2
 
 
 def test_settings_never_change():
-    settings = Settings()
+    settings = NetworkSettings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.region = "eu-west-1"
     assert settings.region == "us-east-1"
 
 
 def test_every_setting_says_what_it_means():
-    silent = [name for name, field in Settings.model_fields.items() if not field.description]
+    silent = [name for name, field in NetworkSettings.model_fields.items() if not field.description]
     assert silent == []
 
 
 @pytest.mark.row("XX-05")
 def test_production_keeps_its_data_and_development_does_not():
-    assert Settings(environment="prod").keep_data is True
-    assert Settings(environment="dev").keep_data is False
-    assert Settings(environment="staging").keep_data is False
+    assert NetworkSettings(environment="prod").keep_data is True
+    assert NetworkSettings(environment="dev").keep_data is False
+    assert NetworkSettings(environment="staging").keep_data is False
 
 
 def test_the_default_environment_is_development():
-    assert Settings() == Settings(environment="dev")
+    assert NetworkSettings() == NetworkSettings(environment="dev")
 
 
 def test_what_is_given_wins_over_what_the_environment_brings():
-    assert Settings(environment="prod", keep_data=False).keep_data is False
+    assert NetworkSettings(environment="prod", keep_data=False).keep_data is False
 
 
 @pytest.mark.row("XX-05")
 def test_production_with_spaces_around_it_is_production():
-    settings = Settings(environment=" prod ")
+    settings = NetworkSettings(environment=" prod ")
     assert (settings.environment, settings.keep_data) == ("prod", True)
 
 
 def test_an_architecture_has_environment_defaults_of_its_own():
-    class Own(Settings):
+    class Own(NetworkSettings):
         environment_defaults: ClassVar[dict[str, dict[str, Any]]] = {"load-test": {"availability_zones": 3}}
 
     assert Own(environment="load-test").availability_zones == 3
@@ -138,7 +138,7 @@ def test_an_architecture_has_environment_defaults_of_its_own():
 
 
 def test_defaults_of_an_environment_are_checked_like_any_value():
-    class Own(Settings):
+    class Own(NetworkSettings):
         environment_defaults: ClassVar[dict[str, dict[str, Any]]] = {"dev": {"availability_zones": 5}}
 
     with pytest.raises(SettingsError, match="availability_zones: 5 is not allowed"):
@@ -150,38 +150,38 @@ def test_defaults_of_an_environment_are_checked_like_any_value():
 )
 @pytest.mark.row("XX-13")
 def test_regions_of_every_partition_are_taken(region):
-    assert Settings(region=region).region == region
+    assert NetworkSettings(region=region).region == region
 
 
 @pytest.mark.parametrize("environment", ["d", "dev", "load-test-2", "abcdefghijklmnop"])
 def test_an_environment_may_have_a_name_of_up_to_sixteen_characters(environment):
-    assert Settings(environment=environment).stack_name("service") == f"project-{environment}-service"
+    assert NetworkSettings(environment=environment).stack_name("service") == f"project-{environment}-service"
 
 
 def test_a_shared_stack_is_named_without_an_environment():
-    settings = Settings(project="facerec", environment="prod")
+    settings = NetworkSettings(project="facerec", environment="prod")
     assert settings.stack_name("registry", shared=True) == "facerec-registry"
 
 
 def test_tags_on_resources_come_in_a_fixed_order_without_those_not_given():
-    full = Settings(project="sample", owner="Food", cost_center="1234", tags={"Zone": "a", "Team": "b"})
+    full = NetworkSettings(project="sample", owner="Food", cost_center="1234", tags={"Zone": "a", "Team": "b"})
     assert list(full.stamped_tags.items()) == [
         ("Project", "sample"),
         ("Environment", "dev"),
         ("Owner", "Food"),
         ("CostCenter", "1234"),
     ]
-    assert list(Settings().stamped_tags) == ["Project", "Environment"]
+    assert list(NetworkSettings().stamped_tags) == ["Project", "Environment"]
 
 
 @effort(deadline=None)
 @given(st.integers())
 def test_only_what_cloudwatch_accepts_is_a_retention(days):
     if days in RETENTION_DAYS:
-        assert Settings(log_retention_days=days).log_retention_days == days
+        assert NetworkSettings(log_retention_days=days).log_retention_days == days
     else:
         with pytest.raises(SettingsError, match=f"log_retention_days: {days} is not allowed"):
-            Settings(log_retention_days=days)
+            NetworkSettings(log_retention_days=days)
 
 
 JSON_LIKE = (
@@ -194,10 +194,10 @@ JSON_LIKE = (
 
 
 @effort(deadline=None)
-@given(st.dictionaries(st.sampled_from([*Settings.model_fields, "unknown"]), JSON_LIKE, max_size=4))
+@given(st.dictionaries(st.sampled_from([*NetworkSettings.model_fields, "unknown"]), JSON_LIKE, max_size=4))
 def test_whatever_is_given_makes_settings_or_a_settings_error(values):
     try:
-        made = Settings(**values)
+        made = NetworkSettings(**values)
     except SettingsError as error:
         assert any(str(error).startswith(name) for name in values)  # noqa: PT017 - either outcome is right
     else:

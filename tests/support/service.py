@@ -16,6 +16,7 @@ from blueprints.components.container import Container
 from blueprints.components.fargate_service import Capacity, FargateService
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
+from blueprints.components.rollout import Rollout
 from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.task_size import TaskSize
 from blueprints.model.settings import Egress
@@ -96,7 +97,7 @@ def service(
             capacity=capacity,
             arm=arm,
             shell=shell,
-            blue_green=blue_green,
+            rollout=Rollout(blue_green.shift if blue_green else None),
             physical_name="facerec-api-dev" if named else None,
             group_name="facerec-api-ecs-sg-dev" if named else None,
         )
