@@ -6,9 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import GetAtt, GetAZs, Select, Sub, Tags, ec2
+from troposphere import Cidr, GetAtt, GetAZs, Select, Sub, Tags, ec2
 
-from blueprints.access.connections import HTTPS, admit, closed_security_group
+from blueprints.access.connections import ANYWHERE, ANYWHERE_IPV6, HTTPS, admit, closed_security_group
 from blueprints.components.flow_logs import FlowLogs
 from blueprints.model.component import Component
 from blueprints.model.context import because
@@ -26,6 +26,10 @@ ENDPOINT_SERVICES = {
     "Ssm": "ssm",
     "SsmMessages": "ssmmessages",
 }
+
+# A subnet's IPv6 block is a /64 of the VPC's /56 (Amazon VPC User Guide, "VPC CIDR blocks"); Fn::Cidr asks for the
+# bits that are left for hosts.
+IPV6_HOST_BITS = 64
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,19 @@ class Vpc(Component):
         egress: the private subnets' way out; ``public`` and ``endpoints`` leave them without a route to the internet.
         cidr: the VPC's range; its second /24 and those after it become the subnets.
         flow_logs: days to keep a record of rejected traffic, or None for no record.
+        dual_stack: public subnets have an IPv6 block and a route for it; private subnets stay IPv4.
 
     """
 
-    def __init__(
-        self, name: str, *, zones: int, egress: Egress, cidr: str = "10.0.0.0/16", flow_logs: int | None = None
+    def __init__(  # noqa: PLR0913 - each is a decision of the architect's
+        self,
+        name: str,
+        *,
+        zones: int,
+        egress: Egress,
+        cidr: str = "10.0.0.0/16",
+        flow_logs: int | None = None,
+        dual_stack: bool = False,
     ) -> None:
         self._name, self._zones, self._egress = name, zones, egress
         self._blocks = [str(block) for block in ipaddress.IPv4Network(cidr).subnets(new_prefix=24)][1:]
@@ -94,6 +106,7 @@ class Vpc(Component):
             must=["DNS support and host names stay on: endpoints and service discovery need them"],
             mutable="must-never-change",
         )
+        self.ipv6_block = self._ipv6_block() if dual_stack else None
         self.internet_gateway = because(
             "The VPC's only door to the internet.",
             ec2.InternetGateway(f"{name}InternetGateway", Tags=Tags(Name=_named(name))),
@@ -128,6 +141,16 @@ class Vpc(Component):
             tasks_are_public=self._egress == "public",
         )
 
+    @property
+    def public_cidrs(self) -> list[str]:
+        """The IPv4 blocks of the public subnets, by zone."""
+        return self._blocks[: self._zones]
+
+    @property
+    def private_cidrs(self) -> list[str]:
+        """The IPv4 blocks of the private subnets, by zone."""
+        return self._blocks[self._zones : 2 * self._zones]
+
     def publish(self, stack: Stack) -> None:
         """Write the outputs that ``Network.from_stack`` reads."""
         stack.output("VpcId", self.vpc.ref(), "The VPC")
@@ -135,24 +158,32 @@ class Vpc(Component):
             for zone, subnet in enumerate(subnets, start=1):
                 stack.output(f"{kind}Subnet{zone}", subnet.ref(), f"The {kind.lower()} subnet of zone {zone}")
 
+    def _ipv6_block(self) -> ec2.VPCCidrBlock:
+        return because(
+            "IPv6 addresses of Amazon's for what faces the internet.",
+            ec2.VPCCidrBlock(f"{self._name}Ipv6Block", VpcId=self.vpc.ref(), AmazonProvidedIpv6CidrBlock=True),
+        )
+
     def _subnet(self, kind: str, zone: int) -> ec2.Subnet:
-        index = zone - 1 + (self._zones if kind == "Private" else 0)
+        blocks = self.public_cidrs if kind == "Public" else self.private_cidrs
         why = {
             "Public": "Holds what faces the internet: the load balancer and NAT gateways.",
             "Private": "Holds what must not be reachable from the internet.",
         }[kind]
-        return because(
-            why,
-            ec2.Subnet(
-                f"{self._name}{kind}Subnet{zone}",
-                VpcId=self.vpc.ref(),
-                CidrBlock=self._blocks[index],
-                AvailabilityZone=Select(zone - 1, GetAZs("")),
-                MapPublicIpOnLaunch=False,
-                Tags=Tags(Name=_named(f"{kind.lower()}-{zone}")),
-            ),
-            mutable="must-never-change",
+        subnet = ec2.Subnet(
+            f"{self._name}{kind}Subnet{zone}",
+            VpcId=self.vpc.ref(),
+            CidrBlock=blocks[zone - 1],
+            AvailabilityZone=Select(zone - 1, GetAZs("")),
+            MapPublicIpOnLaunch=False,
+            Tags=Tags(Name=_named(f"{kind.lower()}-{zone}")),
         )
+        if kind == "Public" and self.ipv6_block is not None:
+            block = Select(0, self.vpc.get_att("Ipv6CidrBlocks"))
+            subnet.Ipv6CidrBlock = Select(zone - 1, Cidr(block, self._zones, IPV6_HOST_BITS))
+            # The VPC has no IPv6 block to cut from before it is associated, and cannot lose it while a subnet uses it.
+            subnet.DependsOn = [self.ipv6_block.title]
+        return because(why, subnet, mutable="must-never-change")
 
     def _route_table(self, kind: str, zone: int | str) -> ec2.RouteTable:
         return because(
@@ -166,17 +197,24 @@ class Vpc(Component):
 
     def _public_routes(self) -> list[Any]:
         table = self._route_table("Public", "")
-        route = because(
+        routes = [self._internet_route("", table, {"DestinationCidrBlock": ANYWHERE})]
+        if self.ipv6_block is not None:
+            # Its destination is of a family that the VPC has no addresses of before the block is associated.
+            routes.append(self._internet_route("Ipv6", table, {"DestinationIpv6CidrBlock": ANYWHERE_IPV6}))
+            routes[-1].DependsOn.append(self.ipv6_block.title)
+        return [table, *routes, *(_associate("Public", subnet, table) for subnet in self.public)]
+
+    def _internet_route(self, kind: str, table: ec2.RouteTable, destination: dict[str, Any]) -> ec2.Route:
+        return because(
             "Makes the public subnets public.",
             ec2.Route(
-                f"{self._name}PublicInternetRoute",
+                f"{self._name}PublicInternetRoute{kind}",
                 RouteTableId=table.ref(),
-                DestinationCidrBlock="0.0.0.0/0",
+                **destination,
                 GatewayId=self.internet_gateway.ref(),
                 DependsOn=[self.attachment.title],  # a route needs its gateway attached
             ),
         )
-        return [table, route, *(_associate("Public", subnet, table) for subnet in self.public)]
 
     def _nat_gateways(self) -> list[Any]:
         count = {"nat": 1, "nat-per-zone": self._zones}.get(self._egress, 0)

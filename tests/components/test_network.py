@@ -7,7 +7,7 @@ import pytest
 
 from blueprints.components.network import ENDPOINT_SERVICES, Endpoints, Network, Vpc
 from blueprints.model.component import Component
-from blueprints.model.settings import Settings
+from blueprints.model.settings import NetworkSettings, Settings
 from blueprints.model.stack import Stack
 from blueprints.render.template import to_dict
 
@@ -61,6 +61,10 @@ def test_logical_ids_are_a_promise():
         "MainS3Endpoint",
         "MainDynamoDbEndpoint",
     ]
+    dual = [resource.title for resource in Vpc("Main", zones=2, egress="nat", dual_stack=True).resources()]
+    plain = [resource.title for resource in Vpc("Main", zones=2, egress="nat").resources()]
+    assert [title for title in dual if title not in plain] == ["MainIpv6Block", "MainPublicInternetRouteIpv6"]
+    assert [title for title in dual if title in plain] == plain
     with_all = [resource.title for resource in Vpc("Main", zones=2, egress="endpoints", flow_logs=7).resources()]
     assert with_all[-11:] == [
         "MainEndpointsSecurityGroup",
@@ -73,8 +77,9 @@ def test_logical_ids_are_a_promise():
 
 
 @EACH_SHAPE
-def test_no_linter_finds_anything(stack_of, findings, egress, zones):
-    vpc = Vpc("Main", zones=zones, egress=egress, flow_logs=30)
+@pytest.mark.parametrize("dual_stack", [False, True], ids=["ipv4", "dual-stack"])
+def test_no_linter_finds_anything(stack_of, findings, egress, zones, dual_stack):
+    vpc = Vpc("Main", zones=zones, egress=egress, flow_logs=30, dual_stack=dual_stack)
     stack = stack_of(vpc)
     vpc.publish(stack)
     assert findings(stack) == []
@@ -95,7 +100,7 @@ def test_every_zone_has_a_public_and_a_private_subnet_that_do_not_overlap(stack_
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "172.20.0.0/18", "192.168.16.0/20"])
 def test_subnets_lie_inside_every_range_that_the_settings_take(stack_of, cidr):
-    assert Settings(vpc_cidr=cidr).vpc_cidr == cidr
+    assert NetworkSettings(vpc_cidr=cidr).vpc_cidr == cidr
     made = resources(stack_of, zones=3, cidr=cidr)
     vpc = ipaddress.IPv4Network(of_type(made, "VPC")["MainVpc"]["CidrBlock"])
     assert all(ipaddress.IPv4Network(p["CidrBlock"]).subnet_of(vpc) for p in of_type(made, "Subnet").values())
@@ -211,6 +216,64 @@ def test_endpoints_admit_https_from_the_vpc_and_nothing_else(stack_of):
 def test_endpoints_that_cost_money_are_only_made_where_they_are_the_way_out(egress):
     parts = vars(Vpc("Main", zones=2, egress=egress)).values()
     assert not [part for part in parts if isinstance(part, Endpoints)]
+
+
+# IPv6
+
+
+@pytest.mark.row("RC-06")
+@EACH_SHAPE
+def test_with_dual_stack_public_subnets_have_ipv6_blocks_of_their_own_and_private_subnets_none(stack_of, egress, zones):
+    made = resources(stack_of, egress=egress, zones=zones, dual_stack=True)
+    (block,) = of_type(made, "VPCCidrBlock").values()
+    assert block == {"VpcId": {"Ref": "MainVpc"}, "AmazonProvidedIpv6CidrBlock": True}
+    whole = {"Fn::Select": [0, {"Fn::GetAtt": ["MainVpc", "Ipv6CidrBlocks"]}]}
+    cut = {title: subnet.get("Ipv6CidrBlock") for title, subnet in of_type(made, "Subnet").items()}
+    assert cut == {
+        f"MainPublicSubnet{zone}": {"Fn::Select": [zone - 1, {"Fn::Cidr": [whole, zones, 64]}]}
+        for zone in range(1, zones + 1)
+    } | {f"MainPrivateSubnet{zone}": None for zone in range(1, zones + 1)}
+
+
+@pytest.mark.row("RC-06")
+@EACH_SHAPE
+def test_with_dual_stack_only_public_subnets_have_a_route_for_ipv6(stack_of, egress, zones):
+    made = resources(stack_of, egress=egress, zones=zones, dual_stack=True)
+    routes = [route for route in of_type(made, "Route").values() if "DestinationIpv6CidrBlock" in route]
+    assert routes == [
+        {
+            "RouteTableId": {"Ref": "MainPublicRouteTable"},
+            "DestinationIpv6CidrBlock": "::/0",
+            "GatewayId": {"Ref": "MainInternetGateway"},
+        }
+    ]
+
+
+@EACH_SHAPE
+def test_with_dual_stack_what_needs_the_ipv6_block_waits_for_it(stack_of, egress, zones):
+    made = resources(stack_of, egress=egress, zones=zones, dual_stack=True)
+    waiting = {title for title, resource in made.items() if "MainIpv6Block" in resource.get("DependsOn", [])}
+    assert waiting == {"MainPublicInternetRouteIpv6", *(f"MainPublicSubnet{zone}" for zone in range(1, zones + 1))}
+    assert "MainInternetGatewayAttachment" in made["MainPublicInternetRouteIpv6"]["DependsOn"]
+
+
+@EACH_SHAPE
+def test_without_dual_stack_there_is_no_ipv6(stack_of, egress, zones):
+    made = resources(stack_of, egress=egress, zones=zones)
+    assert not of_type(made, "VPCCidrBlock")
+    assert not [p for p in of_type(made, "Subnet").values() if "Ipv6CidrBlock" in p]
+
+
+@pytest.mark.row("RC-02")
+@pytest.mark.parametrize("zones", [2, 3])
+def test_the_blocks_of_its_subnets_can_be_asked_for(stack_of, zones):
+    vpc = Vpc("Main", zones=zones, egress="nat")
+    subnets = of_type(to_dict(stack_of(vpc))["Resources"], "Subnet")
+    for kind, blocks in (("Public", vpc.public_cidrs), ("Private", vpc.private_cidrs)):
+        assert blocks == [p["CidrBlock"] for title, p in subnets.items() if title.startswith(f"Main{kind}")]
+    if zones == 2:
+        assert vpc.public_cidrs == ["10.0.1.0/24", "10.0.2.0/24"]
+        assert vpc.private_cidrs == ["10.0.3.0/24", "10.0.4.0/24"]
 
 
 def test_dns_is_on(stack_of):
