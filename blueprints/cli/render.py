@@ -35,7 +35,7 @@ def render(
     file: Path | None,
     overrides: tuple[tuple[str, str], ...],
 ) -> None:
-    """Write templates as YAML and JSON, and the manifest that deploying reads.
+    """Write templates as YAML and JSON, the manifest that deploying reads, and the files that go with them.
 
     Without names: every architecture in dev and prod. Prints the manifests that were written.
     """
@@ -49,7 +49,7 @@ def render(
         for manifest in rendering.write_all(name, chosen, output):
             say(f"{name} {manifest.environment}: {len(manifest.stacks)} stacks")
             click.echo(manifest.folder / "manifest.json")
-        rendering.write_page(name, output)
+        rendering.write_page(name, chosen, output)
 
 
 def _values(overrides: tuple[tuple[str, str], ...]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ GitHub's workflows use ``${{ }}`` and shell scripts ``{{``, so our marks are ``[
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import jinja2
 
 from blueprints import catalog
 from blueprints.model.errors import RenderError
-from blueprints.model.settings import SHARED
+from blueprints.model.settings import SHARED, Settings
+from blueprints.model.text_file import PAGE
 from blueprints.render.manifest import Manifest, SecretEntry, StackEntry
-from blueprints.render.writing import MANIFEST, replace
+from blueprints.render.writing import MANIFEST, replace, text_files
 
 # In a wheel the templates lie inside the package, in a checkout beside it.
 PLACES = (Path(__file__).parents[1] / "files", Path(__file__).parents[2] / "src" / "templates")
@@ -52,28 +54,47 @@ def environment() -> jinja2.Environment:
     )
 
 
-def write_page(architecture: str, output: Path) -> Path:
-    """Write the page of an architecture: what was rendered for which environment, how to deploy it, every setting.
+def write_page(architecture: str, environments: Sequence[Settings], output: Path) -> Path:
+    """Write the page of an architecture, and the text files that these environments ask for, in one step.
+
+    The page says what was rendered for which environment, how to deploy it, every setting and every file.
 
     Raises:
-        RenderError: the page cannot be written.
+        RenderError: the page or a file cannot be rendered or written.
         ManifestError: nothing was rendered yet, or by another version.
+        SettingsError: a file would differ between the environments, which share it.
     """
     folder = output / architecture
-    manifests = [Manifest.load(path) for path in sorted(folder.glob(f"*/{MANIFEST}"))]
-    text = (
-        environment()
-        .get_template("architecture.md.jinja")
-        .render(
-            architecture=architecture,
-            description=catalog.description(architecture),
-            environments=[_environment(manifest) for manifest in manifests],
-            settings=_settings(architecture),
-        )
-    )
-    page = folder / "README.md"
-    replace({page: text})
+    jinja = environment()
+    asked = text_files(architecture, environments)
+    texts = {folder / path: _text(jinja, file.template, file.values, path) for path, file in asked.items()}
+    page = folder / PAGE
+    texts[page] = _text(jinja, "architecture.md.jinja", _page(architecture, folder), PAGE)
+    replace(texts, programs={folder / path for path, file in asked.items() if file.executable})
     return page
+
+
+def _text(jinja: jinja2.Environment, template: str, values: Mapping[str, Any], path: str) -> str:
+    try:
+        return jinja.get_template(template).render(values)
+    except jinja2.TemplateNotFound as error:
+        raise RenderError(f"{path}: there is no {error.name} below {root()}; name a template that is there") from error
+    except jinja2.TemplateError as error:
+        raise RenderError(f"{path}: {template} cannot be rendered: {error.message}") from error
+
+
+def _page(architecture: str, folder: Path) -> dict[str, Any]:
+    """What the page is made from; ``pages/<architecture>.md.jinja`` reads the same names."""
+    manifests = [Manifest.load(path) for path in sorted(folder.glob(f"*/{MANIFEST}"))]
+    files = {file.path.removeprefix("../"): file.about for manifest in manifests for file in manifest.files}
+    return {
+        "architecture": architecture,
+        "blueprint": catalog.load(architecture),
+        "description": catalog.description(architecture),
+        "environments": [_environment(manifest) for manifest in manifests],
+        "files": sorted(files.items()),
+        "settings": _settings(architecture),
+    }
 
 
 def _environment(manifest: Manifest) -> dict[str, Any]:
@@ -84,7 +105,8 @@ def _environment(manifest: Manifest) -> dict[str, Any]:
         "stacks": manifest.stacks,
         "asked": " ".join(f"{name}=..." for name in dict.fromkeys(asked)),
         "by_hand": [_by_hand(stack, manifest) for stack in manifest.stacks],
-        "secrets": [_put(stack, secret) for stack in manifest.stacks for secret in stack.secrets],
+        "secrets": [secret.name for stack in manifest.stacks for secret in stack.secrets],
+        "secrets_by_hand": [_put(stack, secret) for stack in manifest.stacks for secret in stack.secrets],
     }
 
 

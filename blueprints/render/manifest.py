@@ -126,6 +126,15 @@ class StackEntry(BaseModel):
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
 
 
+class FileEntry(BaseModel):
+    """A text file beside the folders of the environments, which share it; its path is relative to the manifest."""
+
+    model_config = _FROZEN
+
+    path: str
+    about: str = ""
+
+
 class Manifest(BaseModel):
     """The stacks of one architecture in one environment, in deploy order."""
 
@@ -135,9 +144,14 @@ class Manifest(BaseModel):
     architecture: str
     environment: str
     description: str = ""
+    files: tuple[FileEntry, ...] = ()
     stacks: tuple[StackEntry, ...]
 
     _folder: Path = PrivateAttr(default=Path())
+
+    @model_serializer(mode="wrap")
+    def _without_no_files(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if key != "files" or value}
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from blueprints import catalog
 from blueprints.model.errors import ManifestError, RenderError, SettingsError
 from blueprints.model.settings import SHARED, Settings
 from blueprints.model.stack import SecretSource, Stack
-from blueprints.render.manifest import ImageEntry, Manifest, ParameterEntry, SecretEntry, StackEntry
+from blueprints.model.text_file import TextFile, is_free
+from blueprints.render.manifest import FileEntry, ImageEntry, Manifest, ParameterEntry, SecretEntry, StackEntry
 from blueprints.render.template import to_json, to_yaml
 
 MANIFEST = "manifest.json"
@@ -36,32 +37,85 @@ def write_all(architecture: str, environments: Sequence[Settings], output: Path)
     """Render an architecture for several environments at once.
 
     Everything is rendered, and written beside its place, before the first file takes its place, so that an error leaves
-    what was there as it was. Templates of the former manifests that the settings no longer ask for are removed.
+    what was there as it was. Templates of the former manifests that the settings no longer ask for are removed, and so
+    are text files that no environment asks for any more; those that are asked for come with :func:`write_page`.
 
     Raises:
         RenderError: a file cannot be written.
-        SettingsError: a stack that the environments share would differ between them.
+        SettingsError: a stack or a text file that the environments share would differ between them.
         TemplateError: a stack cannot be rendered.
     """
     files: dict[Path, str] = {}
     former: set[Path] = set()
     manifests = []
+    asked = text_files(architecture, environments)
     for settings in environments:
         manifest, texts = _rendered(architecture, settings, output)
         _agree(files, texts, settings)
         former |= _templates_of(manifest.folder)
         files |= texts
         manifests.append(manifest)
+    folder = _normal(output / architecture)
+    former_texts = _text_files_of(folder)
+    _apart(folder, asked, files)
     replace(files)
     for path in sorted(former - files.keys()):
         path.unlink(missing_ok=True)
+    _remove(folder, former_texts - _text_files_of(folder))
     return manifests
+
+
+def text_files(architecture: str, environments: Iterable[Settings]) -> dict[str, TextFile]:
+    """The text files that the environments ask for, by path; nothing of them is rendered yet.
+
+    Raises:
+        RenderError: one environment asks for two files of the same path.
+        SettingsError: a file would differ between the environments, which share it.
+    """
+    found: dict[str, TextFile] = {}
+    for settings in environments:
+        listed = _text_files(architecture, settings)
+        own = {file.path: file for file in listed}
+        if len(own) < len(listed):
+            twice = next(file.path for file in listed if own[file.path] is not file)
+            raise RenderError(f"{architecture}: two text files are called {twice}; give one of them another path")
+        for path in sorted(found.keys() & own.keys()):
+            _agree_on_text(found[path], own[path], settings)
+        found |= own
+    return found
+
+
+def _text_files(architecture: str, settings: Settings) -> list[TextFile]:
+    """What the blueprint's function ``files`` gives; nothing where it has none."""
+    made = getattr(catalog.load(architecture), "files", None)
+    return [] if made is None else list(made(settings))
+
+
+def _agree_on_text(one: TextFile, other: TextFile, settings: Settings) -> None:
+    if one == other:
+        return
+    values = {
+        name for name in one.values.keys() | other.values.keys() if one.values.get(name) != other.values.get(name)
+    }
+    what = ", ".join(sorted(values)) or "template"
+    raise SettingsError(
+        f"{settings.environment}: the file {one.path} is shared by all environments, and these settings render it "
+        f"differently ({what}); give the settings that it is made from the same value in each environment"
+    )
+
+
+def _apart(folder: Path, asked: Iterable[str], files: Collection[Path]) -> None:
+    """A text file does not take the place of a template or a manifest."""
+    for path in asked:
+        if folder / path in files:
+            raise RenderError(f"{folder / path} is a template or a manifest; give the text file another path")
 
 
 def _rendered(architecture: str, settings: Settings, output: Path) -> tuple[Manifest, dict[Path, str]]:
     stacks = catalog.load(architecture).build(settings)
     folder = _normal(output / architecture / settings.environment)
-    manifest = manifest_of(architecture, settings, stacks).placed_in(folder)
+    files = _text_files(architecture, settings)
+    manifest = manifest_of(architecture, settings, stacks, files).placed_in(folder)
     texts = {}
     for stack, entry in zip(stacks, manifest.stacks, strict=True):
         texts[_normal(folder / entry.yaml_file)] = to_yaml(stack)
@@ -79,12 +133,13 @@ def _agree(files: Mapping[Path, str], texts: Mapping[Path, str], settings: Setti
         )
 
 
-def manifest_of(architecture: str, settings: Settings, stacks: list[Stack]) -> Manifest:
+def manifest_of(architecture: str, settings: Settings, stacks: list[Stack], files: Sequence[TextFile] = ()) -> Manifest:
     """What a deployment has to know about the stacks."""
     return Manifest(
         architecture=architecture,
         environment=settings.environment,
         description=catalog.description(architecture),
+        files=tuple(FileEntry(path=f"../{file.path}", about=file.about) for file in files),
         stacks=tuple(_entry(stack) for stack in stacks),
     )
 
@@ -137,8 +192,10 @@ def _secret(secret: SecretSource) -> SecretEntry:
     return SecretEntry(name=secret.name, kind="secretsmanager", stack=secret.stack, output=secret.output)
 
 
-def replace(texts: Mapping[Path, str]) -> None:
+def replace(texts: Mapping[Path, str], programs: Collection[Path] = ()) -> None:
     """Put each text at its path in one step: a reader sees the old file or the new one, never half of either.
+
+    Those among *programs* can be run.
 
     Raises:
         RenderError: a file cannot be written; the old ones are still there.
@@ -147,7 +204,7 @@ def replace(texts: Mapping[Path, str]) -> None:
     path = Path()
     try:
         for path, text in texts.items():
-            staged[path] = _stage(path, text)
+            staged[path] = _stage(path, text, 0o755 if path in programs else 0o644)
         for path, temporary in staged.items():
             temporary.replace(path)
     except OSError as error:
@@ -157,7 +214,7 @@ def replace(texts: Mapping[Path, str]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def _stage(path: Path, text: str) -> Path:
+def _stage(path: Path, text: str, mode: int) -> Path:
     """Write beside *path* what is to take its place."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -167,7 +224,7 @@ def _stage(path: Path, text: str) -> Path:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -182,6 +239,32 @@ def _templates_of(folder: Path) -> set[Path]:
         return set()
     paths = {_normal(folder / name) for entry in former.stacks for name in (entry.yaml_file, entry.json_file)}
     return {path for path in paths if path.parent == _normal(folder)}
+
+
+def _text_files_of(folder: Path) -> set[Path]:
+    """The text files that the manifests in the folder of an architecture name, and that a blueprint may ask for."""
+    found: set[Path] = set()
+    for path in folder.glob(f"*/{MANIFEST}"):
+        try:
+            manifest = Manifest.load(path)
+        except ManifestError:
+            continue
+        found |= {_normal(manifest.folder / file.path) for file in manifest.files}
+    return {path for path in found if path.is_relative_to(folder) and is_free(path.relative_to(folder).as_posix())}
+
+
+def _remove(folder: Path, paths: Iterable[Path]) -> None:
+    """Remove text files, and the folders that are empty then."""
+    for path in sorted(paths):
+        # Behind a link, or beside a manifest, there are other people's files, whatever a manifest says.
+        inside = path.parent.resolve().is_relative_to(folder.resolve())
+        if not inside or (path.parent / MANIFEST).exists() or not path.is_file():
+            continue
+        path.unlink()
+        for parent in path.relative_to(folder).parents[:-1]:
+            if any((folder / parent).iterdir()):
+                break
+            (folder / parent).rmdir()
 
 
 def _normal(path: Path) -> Path:
