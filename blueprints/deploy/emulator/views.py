@@ -1,15 +1,21 @@
-"""What MiniStack keeps but does not show: the address of a NAT gateway."""
+"""What is kept in MiniStack's records but not shown: the address of a NAT gateway, and IPv6 blocks."""
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from blueprints.deploy.emulator import internals
 
+_Show = Callable[..., str]
 _GATEWAY = re.compile(rb"(<natGatewayId>(nat-\w+)</natGatewayId>.*?)<natGatewayAddressSet/>", re.DOTALL)
 
 
 def install() -> None:
     describe = internals.EC2_ACTIONS["DescribeNatGateways"]
     internals.EC2_ACTIONS["DescribeNatGateways"] = lambda params: _with_addresses(describe(params))
+    ec2 = internals.ec2
+    ec2._vpc_fields_xml = _with_blocks(ec2._vpc_fields_xml)
+    ec2._subnet_fields_xml = _with_block(ec2._subnet_fields_xml)
 
 
 def _with_addresses(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str], bytes]:
@@ -24,3 +30,37 @@ def _address(found: re.Match[bytes]) -> bytes:
         return found[0]
     shown = f"<item><allocationId>{allocation}</allocationId><publicIp>{address['PublicIp']}</publicIp></item>"
     return found[1] + f"<natGatewayAddressSet>{shown}</natGatewayAddressSet>".encode()
+
+
+def _with_blocks(original: _Show) -> _Show:
+    def show(vpc: Mapping[str, Any], tag: str = "item") -> str:
+        blocks = [_association(each) for each in vpc.get("Ipv6CidrBlockAssociationSet", [])]
+        return _ended(original(vpc, tag=tag), tag, blocks)
+
+    return show
+
+
+def _with_block(original: _Show) -> _Show:
+    def show(subnet: Mapping[str, Any], tag: str = "item") -> str:
+        block = subnet.get("Ipv6CidrBlock")
+        name = f"subnet-cidr-assoc-{subnet['SubnetId'].removeprefix('subnet-')}"
+        blocks = [_association({"AssociationId": name, "Ipv6CidrBlock": block})] if block else []
+        shown = _ended(original(subnet, tag=tag), tag, blocks)
+        if not subnet.get("AssignIpv6AddressOnCreation"):
+            return shown
+        return shown.replace("<assignIpv6AddressOnCreation>false", "<assignIpv6AddressOnCreation>true")
+
+    return show
+
+
+def _association(kept: Mapping[str, Any]) -> str:
+    return (
+        f"<item><ipv6CidrBlock>{kept['Ipv6CidrBlock']}</ipv6CidrBlock>"
+        f"<associationId>{kept['AssociationId']}</associationId>"
+        "<ipv6CidrBlockState><state>associated</state></ipv6CidrBlockState></item>"
+    )
+
+
+def _ended(shown: str, tag: str, blocks: list[str]) -> str:
+    content = f"<ipv6CidrBlockAssociationSet>{''.join(blocks)}</ipv6CidrBlockAssociationSet>"
+    return f"{shown.removesuffix(f'</{tag}>')}{content}</{tag}>"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from blueprints.deploy.emulator.handlers import ec2, ecs, natives, services
+from blueprints.deploy.emulator.handlers import ec2, ecs, ipv6, natives, services
 from blueprints.deploy.emulator.handlers.security_groups import SecurityGroupRule
 from blueprints.deploy.emulator.resources import Handler
 
@@ -12,6 +12,7 @@ EXTENSIONS: Mapping[str, Handler] = {
     "AWS::CloudTrail::Trail": services.Trail(),
     "AWS::CloudWatch::CompositeAlarm": services.COMPOSITE_ALARM,
     "AWS::EC2::EIP": ec2.Address(),
+    "AWS::EC2::EgressOnlyInternetGateway": ipv6.EgressOnlyGateway(),
     "AWS::EC2::FlowLog": ec2.FlowLog(),
     "AWS::EC2::NatGateway": ec2.NatGateway(),
     "AWS::EC2::NetworkAcl": ec2.NetworkAcl(),
@@ -19,6 +20,7 @@ EXTENSIONS: Mapping[str, Handler] = {
     "AWS::EC2::SecurityGroupEgress": SecurityGroupRule("Egress"),
     "AWS::EC2::SecurityGroupIngress": SecurityGroupRule("Ingress"),
     "AWS::EC2::SubnetNetworkAclAssociation": ec2.SubnetNetworkAclAssociation(),
+    "AWS::EC2::VPCCidrBlock": ipv6.VpcCidrBlock(),
     "AWS::ECS::CapacityProvider": ecs.CapacityProvider(),
     "AWS::ECS::ClusterCapacityProviderAssociations": ecs.ClusterCapacityProviderAssociations(),
     "AWS::ECS::Service": ecs.Service(),
@@ -37,6 +39,7 @@ EXTENSIONS: Mapping[str, Handler] = {
 REPAIRED: Mapping[str, Callable[[Handler], Handler]] = {
     "AWS::CloudWatch::Alarm": natives.Alarm,
     "AWS::DynamoDB::Table": natives.Table,
+    "AWS::EC2::Subnet": ipv6.Subnet,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": natives.LoadBalancer,
     "AWS::IAM::InstanceProfile": natives.InstanceProfile,
     "AWS::RDS::DBCluster": natives.Database,

@@ -6,7 +6,7 @@ from typing import Any
 
 from blueprints.deploy.emulator import internals
 from blueprints.deploy.emulator.api import call, parameters
-from blueprints.deploy.emulator.resources import Handler, Made, Properties, Wanted
+from blueprints.deploy.emulator.resources import Handler, Made, Properties, RefusedError, Wanted
 
 
 class Secret:
@@ -62,6 +62,7 @@ class LoadBalancer:
         self._native = native
 
     def create(self, wanted: Wanted) -> Made:
+        _require_ipv6(wanted)
         made = self._native.create(wanted)
         subnet = internals.SUBNETS.get(next(iter(wanted.get("Subnets") or ()), ""))
         if subnet:
@@ -69,10 +70,20 @@ class LoadBalancer:
         return made
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
+        _require_ipv6(wanted)
         return self._native.update(physical_id, before, wanted)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self._native.delete(physical_id, properties)
+
+
+def _require_ipv6(wanted: Wanted) -> None:
+    """A load balancer that answers on IPv6 must be in subnets that have it."""
+    if not str(wanted.get("IpAddressType", "ipv4")).startswith("dualstack"):
+        return
+    without = [name for name in wanted.get("Subnets") or () if not internals.SUBNETS.get(name, {}).get("Ipv6CidrBlock")]
+    if without:
+        raise RefusedError(f"You must specify subnets with an associated IPv6 CIDR block: {', '.join(without)}")
 
 
 class Database:
