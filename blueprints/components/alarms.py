@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from troposphere import cloudwatch
@@ -9,8 +10,10 @@ from troposphere import cloudwatch
 from blueprints.components.metrics import ECS, ERROR_RATE, ERROR_RATE_PARTS, LOAD_BALANCER, ServiceMetrics
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
 
 MINUTE = 60
+DAY = 24 * 60  # minutes; CloudWatch looks back no further with periods below an hour (PutMetricAlarm)
 
 
 class ServiceAlarms(Component):
@@ -39,10 +42,17 @@ class ServiceAlarms(Component):
         memory_percent: float = 85,
     ) -> None:
         self._name, self._metrics, self._topic = name, metrics, topic
-        self.error_rate = self._error_rate(error_percent)
-        self.latency = self._latency(latency_seconds)
+        balancer, groups = metrics.load_balancer, metrics.target_groups
+        self.error_rate = error_rate_alarm(
+            f"{name}ErrorRateAlarm", load_balancer=balancer, topic=topic, percent=error_percent
+        )
+        self.latency = latency_alarm(
+            f"{name}LatencyAlarm", load_balancer=balancer, topic=topic, seconds=latency_seconds, periods=3, datapoints=2
+        )
         self.unhealthy_hosts = self._unhealthy_hosts()
-        self.healthy_hosts = self._healthy_hosts()
+        self.healthy_hosts = healthy_hosts_alarm(
+            f"{name}HealthyHostsAlarm", load_balancer=balancer, target_groups=groups, topic=topic, minutes=5
+        )
         self.cpu = self._utilization(
             "Cpu", "CPUUtilization", cpu_percent, "Raise the most tasks of autoscaling, or give a task more CPU"
         )
@@ -53,75 +63,27 @@ class ServiceAlarms(Component):
             "Look for a leak since the last deployment, or give more memory",
         )
 
-    def _error_rate(self, percent: float) -> cloudwatch.Alarm:
-        parts = [
-            self._part(key, metric, self._load_balancer, "Sum", 5 * MINUTE) for key, metric in ERROR_RATE_PARTS.items()
-        ]
-        return self._told(
-            cloudwatch.Alarm(
-                f"{self._name}ErrorRateAlarm",
-                AlarmDescription=f"More than {percent:g} percent of requests failed in five minutes. "
-                "Read the service's log for the first error; if it came with a deployment, roll back",
-                Metrics=[_result("error_rate", ERROR_RATE, "Errors in percent"), *parts],
-                ComparisonOperator="GreaterThanThreshold",
-                Threshold=percent,
-                EvaluationPeriods=1,
-                TreatMissingData="notBreaching",  # without requests there is no rate, and nothing wrong
-            )
-        )
-
-    def _latency(self, seconds: float) -> cloudwatch.Alarm:
-        return self._told(
-            cloudwatch.Alarm(
-                f"{self._name}LatencyAlarm",
-                AlarmDescription=f"Five of 100 answers took longer than {seconds:g} seconds. "
-                "Compare with CPU and with what the service calls: a database, a cache, another API",
-                Namespace=LOAD_BALANCER,
-                MetricName="TargetResponseTime",
-                Dimensions=self._load_balancer,
-                ExtendedStatistic="p95",
-                EvaluateLowSampleCountPercentile="ignore",  # a percentile of a handful of requests says nothing
-                Period=5 * MINUTE,
-                ComparisonOperator="GreaterThanThreshold",
-                Threshold=seconds,
-                EvaluationPeriods=3,
-                DatapointsToAlarm=2,
-                TreatMissingData="notBreaching",
-            )
-        )
-
     def _unhealthy_hosts(self) -> cloudwatch.Alarm:
-        return self._told(
+        parts = _of_groups(
+            "UnHealthyHostCount", "Maximum", self._metrics.load_balancer, self._metrics.target_groups, MINUTE
+        )
+        return _told(
             cloudwatch.Alarm(
                 f"{self._name}UnhealthyHostsAlarm",
                 AlarmDescription="A task fails its health check. "
                 "Look why in its log; ECS replaces it, so a lasting alarm means that new tasks fail as well",
-                Metrics=self._hosts("UnHealthyHostCount", "Maximum"),
+                Metrics=_total(parts, "hosts", "UnHealthyHostCount", empty_is_zero=True),
                 ComparisonOperator="GreaterThanOrEqualToThreshold",
                 Threshold=1,
                 EvaluationPeriods=5,
                 DatapointsToAlarm=3,
                 TreatMissingData="notBreaching",
-            )
-        )
-
-    def _healthy_hosts(self) -> cloudwatch.Alarm:
-        return self._told(
-            cloudwatch.Alarm(
-                f"{self._name}HealthyHostsAlarm",
-                AlarmDescription="No task answers: the service is down. "
-                "Look at the service's events for why tasks do not start or stay",
-                Metrics=self._hosts("HealthyHostCount", "Minimum"),
-                ComparisonOperator="LessThanThreshold",
-                Threshold=1,
-                EvaluationPeriods=5,
-                DatapointsToAlarm=5,
-                TreatMissingData="breaching",  # a target group without targets reports nothing, and nobody answers
-            )
+            ),
+            self._topic,
         )
 
     def _utilization(self, kind: str, metric: str, percent: float, advice: str) -> cloudwatch.Alarm:
-        return self._told(
+        return _told(
             cloudwatch.Alarm(
                 f"{self._name}{kind}Alarm",
                 AlarmDescription=f"{metric} was above {percent:g} percent for ten minutes. {advice}",
@@ -135,48 +97,245 @@ class ServiceAlarms(Component):
                 EvaluationPeriods=10,
                 DatapointsToAlarm=8,
                 TreatMissingData="missing",
-            )
-        )
-
-    @property
-    def _load_balancer(self) -> list[cloudwatch.MetricDimension]:
-        return _dimensions(LoadBalancer=self._metrics.load_balancer)
-
-    def _hosts(self, metric: str, statistic: str) -> list[cloudwatch.MetricDataQuery]:
-        """Hosts in all target groups: a blue/green deployment leaves one of two empty."""
-        parts = [
-            self._part(
-                f"group_{number}",
-                metric,
-                _dimensions(LoadBalancer=self._metrics.load_balancer, TargetGroup=group),
-                statistic,
-                MINUTE,
-            )
-            for number, group in enumerate(self._metrics.target_groups, start=1)
-        ]
-        if len(parts) == 1:
-            parts[0].ReturnData = True
-            return parts
-        total = " + ".join(f"FILL({part.Id}, 0)" for part in parts)
-        return [_result("hosts", total, metric), *parts]
-
-    def _part(
-        self, key: str, metric: str, dimensions: list[cloudwatch.MetricDimension], statistic: str, period: int
-    ) -> cloudwatch.MetricDataQuery:
-        return cloudwatch.MetricDataQuery(
-            Id=key,
-            MetricStat=cloudwatch.MetricStat(
-                Metric=cloudwatch.Metric(Namespace=LOAD_BALANCER, MetricName=metric, Dimensions=dimensions),
-                Period=period,
-                Stat=statistic,
             ),
-            ReturnData=False,
+            self._topic,
         )
 
-    def _told(self, alarm: cloudwatch.Alarm) -> cloudwatch.Alarm:
-        """Let people hear when the alarm goes off, and when it is over."""
-        alarm.AlarmActions = alarm.OKActions = [self._topic]
-        return because(f"{alarm.AlarmDescription}.", alarm, mutable="free-to-tune")
+
+def error_rate_alarm(  # noqa: PLR0913 - each is a limit of its own
+    title: str, *, load_balancer: Any, topic: Any, percent: float, minutes: int = 5, physical_name: str | None = None
+) -> cloudwatch.Alarm:
+    """Go off when too large a share of the requests to a load balancer fails.
+
+    Args:
+        title: the logical id.
+        load_balancer: the load balancer's full name (``LoadBalancerFullName``).
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        percent: share of answers with a status of 500 or above.
+        minutes: over how many minutes the share is taken.
+        physical_name: a name of its own, where a document names it.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back.
+
+    """
+    _check(title, minutes)
+    parts = [
+        _part(key, metric, _dimensions(LoadBalancer=load_balancer), "Sum", minutes * MINUTE)
+        for key, metric in ERROR_RATE_PARTS.items()
+    ]
+    return _told(
+        cloudwatch.Alarm(
+            title,
+            AlarmDescription=f"More than {percent:g} percent of requests failed in {_duration(minutes)}. "
+            "Read the service's log for the first error; if it came with a deployment, roll back",
+            Metrics=[_result("error_rate", ERROR_RATE, "Errors in percent"), *parts],
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=percent,
+            EvaluationPeriods=1,
+            TreatMissingData="notBreaching",  # without requests there is no rate, and nothing wrong
+        ),
+        topic,
+        physical_name,
+    )
+
+
+def latency_alarm(  # noqa: PLR0913 - each is a limit of its own
+    title: str,
+    *,
+    load_balancer: Any,
+    topic: Any,
+    seconds: float,
+    minutes: int = 5,
+    periods: int = 1,
+    datapoints: int | None = None,
+    physical_name: str | None = None,
+) -> cloudwatch.Alarm:
+    """Go off when five of 100 answers through a load balancer take too long.
+
+    Args:
+        title: the logical id.
+        load_balancer: the load balancer's full name (``LoadBalancerFullName``).
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        seconds: what 95 of 100 answers have to stay below.
+        minutes: the length of a period, over which the 95th percentile is taken.
+        periods: how many periods are looked at.
+        datapoints: how many of these have to be too slow; all of them when not given.
+        physical_name: a name of its own, where a document names it.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back.
+
+    """
+    _check(title, minutes * periods)
+    return _told(
+        cloudwatch.Alarm(
+            title,
+            AlarmDescription=f"Five of 100 answers took longer than {seconds:g} seconds. "
+            "Compare with CPU and with what the service calls: a database, a cache, another API",
+            Namespace=LOAD_BALANCER,
+            MetricName="TargetResponseTime",
+            Dimensions=_dimensions(LoadBalancer=load_balancer),
+            ExtendedStatistic="p95",
+            EvaluateLowSampleCountPercentile="ignore",  # a percentile of a handful of requests says nothing
+            Period=minutes * MINUTE,
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=seconds,
+            EvaluationPeriods=periods,
+            DatapointsToAlarm=periods if datapoints is None else datapoints,
+            TreatMissingData="notBreaching",
+        ),
+        topic,
+        physical_name,
+    )
+
+
+def healthy_hosts_alarm(  # noqa: PLR0913 - each is a limit of its own
+    title: str,
+    *,
+    load_balancer: Any,
+    target_groups: Sequence[Any],
+    topic: Any,
+    minutes: int = 1,
+    service: str = "the service",
+    silent_is_bad: bool = True,
+    physical_name: str | None = None,
+) -> cloudwatch.Alarm:
+    """Go off when no task of a service answers its health checks.
+
+    Args:
+        title: the logical id.
+        load_balancer: the load balancer's full name (``LoadBalancerFullName``).
+        target_groups: the full names of the service's target groups; two with blue/green deployments.
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        minutes: for how many minutes in a row.
+        service: what the description calls the service.
+        silent_is_bad: whether a service without any target is down. HealthyHostCount is "reported if there are
+            registered targets" (User Guide for Application Load Balancers, CloudWatch metrics), so a service that
+            sleeps at night reports nothing and must not wake anybody.
+        physical_name: a name of its own, where a document names it.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back.
+
+    """
+    _check(title, minutes)
+    parts = _of_groups("HealthyHostCount", "Minimum", load_balancer, target_groups, MINUTE)
+    return _told(
+        cloudwatch.Alarm(
+            title,
+            AlarmDescription=f"No task answers: {service} is down. "
+            f"Look at {service}'s events for why tasks do not start or stay",
+            Metrics=_total(parts, "hosts", "HealthyHostCount", empty_is_zero=silent_is_bad),
+            ComparisonOperator="LessThanThreshold",
+            Threshold=1,
+            EvaluationPeriods=minutes,
+            DatapointsToAlarm=minutes,
+            # A target group without targets reports nothing, and nobody answers.
+            TreatMissingData="breaching" if silent_is_bad else "notBreaching",
+        ),
+        topic,
+        physical_name,
+    )
+
+
+def deployment_alarm(  # noqa: PLR0913 - each is a limit of its own
+    title: str,
+    *,
+    load_balancer: Any,
+    target_groups: Sequence[Any],
+    count: int = 5,
+    minutes: int = 1,
+    physical_name: str | None = None,
+) -> cloudwatch.Alarm:
+    """Let ECS roll a deployment back when tasks answer with errors; nobody is told, ECS asks for the state.
+
+    ECS does not watch an alarm in a deployment that starts while it is in ALARM (Amazon ECS Developer Guide, "How
+    CloudWatch alarms detect Amazon ECS deployment failures"), so it has to be over within minutes: short periods.
+
+    Args:
+        title: the logical id; its Ref is the name that the service's deployment configuration takes.
+        load_balancer: the load balancer's full name (``LoadBalancerFullName``).
+        target_groups: the full names of the service's target groups; two with blue/green deployments.
+        count: answers with a status of 500 or above in one minute, over all of these groups.
+        minutes: for how many minutes in a row.
+        physical_name: a name of its own.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back.
+
+    """
+    _check(title, minutes)
+    metric = "HTTPCode_Target_5XX_Count"
+    parts = _of_groups(metric, "Sum", load_balancer, target_groups, MINUTE)
+    return _described(
+        cloudwatch.Alarm(
+            title,
+            AlarmDescription=f"Tasks answered {count} requests a minute with errors. ECS rolls a deployment back",
+            Metrics=_total(parts, "errors", metric, empty_is_zero=True),
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            Threshold=count,
+            EvaluationPeriods=minutes,
+            DatapointsToAlarm=minutes,
+            TreatMissingData="notBreaching",  # the metric is written only where there are errors
+        ),
+        physical_name,
+    )
+
+
+def _of_groups(
+    metric: str, statistic: str, load_balancer: Any, target_groups: Sequence[Any], period: int
+) -> list[cloudwatch.MetricDataQuery]:
+    """The metric of each target group: a blue/green deployment leaves one of two empty."""
+    return [
+        _part(
+            f"group_{number}",
+            metric,
+            _dimensions(LoadBalancer=load_balancer, TargetGroup=group),
+            statistic,
+            period,
+        )
+        for number, group in enumerate(target_groups, start=1)
+    ]
+
+
+def _total(
+    parts: list[cloudwatch.MetricDataQuery], key: str, label: str, *, empty_is_zero: bool
+) -> list[cloudwatch.MetricDataQuery]:
+    if len(parts) == 1:
+        parts[0].ReturnData = True
+        return parts
+    # FILL makes a group without data count as zero. SUM over a list adds up what there is: without any data in any
+    # group there is no sum either, where + has none as soon as one of its sides is missing.
+    filled = " + ".join(f"FILL({part.Id}, 0)" for part in parts)
+    there = f"SUM([{', '.join(str(part.Id) for part in parts)}])"
+    return [_result(key, filled if empty_is_zero else there, label), *parts]
+
+
+def _part(
+    key: str, metric: str, dimensions: list[cloudwatch.MetricDimension], statistic: str, period: int
+) -> cloudwatch.MetricDataQuery:
+    return cloudwatch.MetricDataQuery(
+        Id=key,
+        MetricStat=cloudwatch.MetricStat(
+            Metric=cloudwatch.Metric(Namespace=LOAD_BALANCER, MetricName=metric, Dimensions=dimensions),
+            Period=period,
+            Stat=statistic,
+        ),
+        ReturnData=False,
+    )
+
+
+def _told(alarm: cloudwatch.Alarm, topic: Any, physical_name: str | None = None) -> cloudwatch.Alarm:
+    """Let people hear when the alarm goes off, and when it is over."""
+    alarm.AlarmActions = alarm.OKActions = [topic]
+    return _described(alarm, physical_name)
+
+
+def _described(alarm: cloudwatch.Alarm, physical_name: str | None) -> cloudwatch.Alarm:
+    if physical_name is not None:
+        alarm.AlarmName = physical_name
+    return because(f"{alarm.AlarmDescription}.", alarm, mutable="free-to-tune")
 
 
 def _dimensions(**values: Any) -> list[cloudwatch.MetricDimension]:
@@ -185,3 +344,12 @@ def _dimensions(**values: Any) -> list[cloudwatch.MetricDimension]:
 
 def _result(key: str, expression: str, label: str) -> cloudwatch.MetricDataQuery:
     return cloudwatch.MetricDataQuery(Id=key, Expression=expression, Label=label, ReturnData=True)
+
+
+def _duration(minutes: int) -> str:
+    return {1: "a minute", 5: "five minutes"}.get(minutes, f"{minutes} minutes")
+
+
+def _check(title: str, minutes: int) -> None:
+    if not 1 <= minutes <= DAY:
+        raise SettingsError(f"{title}: it looks back {minutes} minutes; CloudWatch takes 1 to {DAY}, a day")
