@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from awacs import awslambda as lambda_actions
 from awacs import cloudformation as cloudformation_actions
+from awacs import cloudwatch as cloudwatch_actions
 from awacs import codebuild as codebuild_actions
 from awacs import codeconnections as codeconnections_actions
 from awacs import dynamodb as dynamodb_actions
@@ -21,6 +23,7 @@ from awacs import s3 as s3_actions
 from awacs import secretsmanager as secretsmanager_actions
 from awacs import ssm as ssm_actions
 from awacs import ssmmessages as ssmmessages_actions
+from awacs import xray as xray_actions
 from awacs.aws import (
     Action,
     Allow,
@@ -38,11 +41,17 @@ from blueprints.model.errors import TooBroadError
 
 UNSCOPED = frozenset(
     {
+        # Since 2026 a data set, but an account has exactly one, called default: the namespace is what narrows it.
+        "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
         "ssmmessages:CreateControlChannel",
         "ssmmessages:CreateDataChannel",
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
     }
 )
 
@@ -155,6 +164,38 @@ def write_flow_logs(log_group: logs.LogGroup) -> Statement:
     )
 
 
+# Traces and metrics
+
+
+def send_traces() -> Statement:
+    """Send traces to X-Ray, say how that went, and ask which requests to trace; AWS scopes this to no resource."""
+    return allow(
+        "SendTraces",
+        xray_actions.GetSamplingRules,
+        xray_actions.GetSamplingTargets,
+        xray_actions.PutTelemetryRecords,
+        xray_actions.PutTraceSegments,
+        on=["*"],
+    )
+
+
+def put_metrics(namespace: str) -> Statement:
+    """Publish metrics in one CloudWatch namespace.
+
+    Raises:
+        TooBroadError: the namespace has a wildcard, which StringEquals takes literally, so nothing would be allowed.
+
+    """
+    if not namespace or any(wildcard in namespace for wildcard in "*?"):
+        raise TooBroadError(f"PutMetrics: name one namespace in full, such as RecipeChatbot/LLM, got {namespace!r}")
+    return allow(
+        "PutMetrics",
+        cloudwatch_actions.PutMetricData,
+        on=["*"],
+        when=Condition([StringEquals("cloudwatch:namespace", namespace)]),
+    )
+
+
 # Secrets and configuration
 
 
@@ -209,6 +250,14 @@ def read_write_items(table_arn: Any) -> Statement:
         dynamodb_actions.UpdateItem,
         on=[table_arn],
     )
+
+
+# Functions
+
+
+def invoke_function(function_arn: Any) -> Statement:
+    """Call one Lambda function."""
+    return allow("InvokeFunction", lambda_actions.InvokeFunction, on=[function_arn])
 
 
 # People and operations
