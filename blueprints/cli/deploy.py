@@ -37,6 +37,12 @@ profile_option = click.option("--profile", metavar="NAME", help="Profile of the 
 @only_option
 @yes_option
 @click.option("--allow-replace", multiple=True, metavar="ID", help="Logical id that may be replaced and lose its data.")
+@click.option(
+    "--allow-traffic-shift",
+    multiple=True,
+    metavar="ID",
+    help="Listener rule, by logical id, whose live traffic may move from where ECS has sent it.",
+)
 @click.option("--bucket", metavar="NAME", help="S3 bucket for templates over 51,200 bytes.")
 @click.option("--replace-failed", is_flag=True, help="Delete a stack whose creation failed, and create it anew.")
 @endpoint_option
@@ -52,6 +58,7 @@ def deploy(  # noqa: PLR0913 - the options of the command
     only: tuple[str, ...],
     yes: bool,
     allow_replace: tuple[str, ...],
+    allow_traffic_shift: tuple[str, ...],
     bucket: str | None,
     replace_failed: bool,
     endpoint_url: str | None,
@@ -84,6 +91,7 @@ def deploy(  # noqa: PLR0913 - the options of the command
             report=report,
             only=only,
             allow_replace=allow_replace,
+            allow_traffic_shift=allow_traffic_shift,
             bucket=bucket,
             replace_failed=replace_failed,
         )

@@ -11,15 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from blueprints.cli.terminal import console
-from blueprints.deploy.progress import PlainReporter, summary
+from blueprints.deploy.progress import OF_ECS, PlainReporter, rule_line, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import TextIO
 
-    from blueprints.deploy.plan import Action, StackPlan
+    from blueprints.deploy.plan import Action, Change, StackPlan
     from blueprints.deploy.progress import Reporter
     from blueprints.deploy.stacks import StackEvent
+    from blueprints.deploy.traffic import RuleTraffic
     from blueprints.render.manifest import StackEntry
 
 _STYLES: Mapping[Action, tuple[str, str]] = {
@@ -65,12 +66,16 @@ class TerminalReporter:
         shown = Table("", "Resource", "Type", "Because of", box=SIMPLE_HEAD)
         for change in plan.changes:
             word, style = _STYLES[change.action]
-            because = "" if change.action == "add" else ", ".join(change.properties)
-            shown.add_row(Text(word, style), Text(change.logical_id), Text(change.resource_type, "dim"), Text(because))
+            what = (Text(word, style), Text(change.logical_id), Text(change.resource_type, "dim"))
+            shown.add_row(*what, Text(_because(plan, change)))
         if plan.changes:
             self._console.print(shown)
         verb = "create" if plan.change_set_type == "CREATE" else "update"
         self._say(f"  Would {verb} it: ", "", summary(plan))
+
+    def rule_checked(self, rule: RuleTraffic) -> None:
+        mark, style = ("  ! ", "yellow") if rule.moves else ("  ✓ ", "green")
+        self._say(mark, style, rule_line(rule))
 
     def nothing_to_do(self, entry: StackEntry) -> None:
         self._say("  ✓ ", "green", f"{entry.stack_name} is up to date")
@@ -129,3 +134,9 @@ class TerminalReporter:
 
     def _say(self, mark: str, style: str, text: str) -> None:
         self._console.print(Text.assemble((mark, style), text), soft_wrap=True)
+
+
+def _because(plan: StackPlan, change: Change) -> str:
+    properties = "" if change.action == "add" else ", ".join(change.properties)
+    mark = f"({OF_ECS})" if plan.is_left_to_ecs(change) else ""
+    return f"{properties} {mark}".strip()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from blueprints.deploy import change_sets, preflight
+from blueprints.deploy import change_sets, preflight, traffic
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.parameters import check_given, check_names, check_values
 from blueprints.deploy.plan import StackPlan, plan_from, refuse_data_loss
-from blueprints.deploy.protection import lift_policy, protect, set_policy
+from blueprints.deploy.protection import lift_policy, protect, put_policy, set_policy
 from blueprints.deploy.selection import select
 from blueprints.deploy.stacks import FAILED_TO_CREATE, StackState, describe, newest_events
 from blueprints.deploy.templates import check_template
@@ -52,6 +52,7 @@ def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
     report: Reporter,
     only: Collection[str] = (),
     allow_replace: Collection[str] = (),
+    allow_traffic_shift: Collection[str] = (),
     bucket: str | None = None,
     replace_failed: bool = False,
     before_stack: Callable[[StackEntry], None] | None = None,
@@ -62,7 +63,17 @@ def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
     Whatever can be known beforehand is checked for all stacks before the first is touched. An error leaves what was
     deployed, and nothing half made, so that the same command continues.
     """
-    run = _Run(cli_factory, manifest, parameters, confirm, report, frozenset(allow_replace), bucket, clock or Clock())
+    run = _Run(
+        cli_factory,
+        manifest,
+        parameters,
+        confirm,
+        report,
+        frozenset(allow_replace),
+        frozenset(allow_traffic_shift),
+        bucket,
+        clock or Clock(),
+    )
     entries = select(manifest, only)
     states = run.check(entries, replace_failed=replace_failed)
     results: list[StackResult] = []
@@ -85,6 +96,7 @@ class _Run:
     confirm: Callable[[StackPlan], bool]
     report: Reporter
     allow_replace: frozenset[str]
+    allow_traffic_shift: frozenset[str]
     bucket: str | None
     clock: Clock
 
@@ -127,17 +139,30 @@ class _Run:
         try:
             self.report.plan(plan)
             refuse_data_loss(plan, self.allow_replace)
-            agreed = self.confirm(plan)
+            for rule in self._traffic(cli, plan):
+                self.report.rule_checked(rule)
+            if self.confirm(plan):
+                # ECS may have moved the traffic while the question stood.
+                self._traffic(cli, plan)
+                agreed = True
         finally:
             if not agreed:
                 change_sets.discard(cli, plan.change_set)
         return agreed
 
+    def _traffic(self, cli: AwsCli, plan: StackPlan) -> tuple[traffic.RuleTraffic, ...]:
+        """Return where the requests of rules go that ECS rewrites; refuse to move them where nobody allowed it."""
+        rules = traffic.read(cli, plan, self.manifest.folder)
+        traffic.refuse_shift(plan, rules, self.allow_traffic_shift)
+        return rules
+
     def _execute(self, cli: AwsCli, plan: StackPlan) -> str:
         entry = plan.entry
-        allowed = tuple(c.logical_id for c in plan.data_replacements if c.logical_id in self.allow_replace)
+        data = [change for change in plan.data_replacements if change.logical_id in self.allow_replace]
+        allowed = tuple(change.logical_id for change in (*data, *plan.rules_of_ecs))
+        lifted = None
         if plan.change_set_type == "UPDATE" and allowed:
-            lift_policy(cli, entry, allowed, self.report)
+            lifted = lift_policy(cli, entry, allowed, self.report)
         elif plan.change_set_type == "UPDATE":
             set_policy(cli, entry, self.report)
         events = newest_events(cli, plan.stack_id, 1)
@@ -146,8 +171,8 @@ class _Run:
             change_sets.execute(cli, plan.change_set)
             return operation.wait(frozenset({f"{plan.change_set_type}_COMPLETE"}), self.report, self.clock)
         except DeployError:
-            if allowed:
-                set_policy(cli, entry, self.report)
+            if lifted is not None:
+                put_policy(cli, entry, lifted, self.report)
             raise
         except KeyboardInterrupt:
             self.report.interrupted(entry)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from blueprints.deploy import change_sets
 from blueprints.deploy.change_sets import ChangeSet, ChangeSetType
+from blueprints.deploy.protection import untouchable
 from blueprints.deploy.stacks import StackState, deletion_policies, describe, parameter_defaults
 from blueprints.deploy.templates import template_argument
 from blueprints.deploy.waiting import Clock
@@ -27,6 +28,7 @@ _WORDS: Mapping[Action, str] = {
     "conditional-replace": "might be replaced by an empty one",
     "remove": "would be deleted",
 }
+_LISTENER_RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
 _DATA_TYPES = frozenset(
     {
         "AWS::Backup::BackupVault",
@@ -74,6 +76,8 @@ class StackPlan:
     changes: tuple[Change, ...] = ()
     data_replacements: tuple[Change, ...] = ()
     is_empty: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the values that the change set has
+    left_to_ecs: frozenset[str] = frozenset()  # logical ids of listener rules whose weights ECS rewrites
 
     @property
     def change_set_name(self) -> str:
@@ -82,6 +86,14 @@ class StackPlan:
     @property
     def change_set_type(self) -> ChangeSetType:
         return self.change_set.type
+
+    @property
+    def rules_of_ecs(self) -> tuple[Change, ...]:
+        """Return the changes of rules whose weights ECS has rewritten since they were made."""
+        return tuple(change for change in self.changes if change.action != "add" and self.is_left_to_ecs(change))
+
+    def is_left_to_ecs(self, change: Change) -> bool:
+        return change.resource_type == _LISTENER_RULE and change.logical_id in self.left_to_ecs
 
     def count(self, action: Action) -> int:
         return sum(change.action == action for change in self.changes)
@@ -129,7 +141,15 @@ def plan_from(  # noqa: PLR0913 - plan_stack, for who has just looked at the sta
         return StackPlan(entry, change_set, is_empty=True)
     changes = tuple(_change(item["ResourceChange"]) for item in answer.get("Changes", ()) if "ResourceChange" in item)
     risky = tuple(change for change in changes if _risks_data(entry, change))
-    return StackPlan(entry, change_set, answer["StackId"], changes, _not_kept(cli, answer["StackId"], risky))
+    return StackPlan(
+        entry,
+        change_set,
+        answer["StackId"],
+        changes,
+        data_replacements=_not_kept(cli, answer["StackId"], risky),
+        parameters=_values(answer),
+        left_to_ecs=_left_to_ecs(cli, entry, changes),
+    )
 
 
 def refuse_data_loss(plan: StackPlan, allow_replace: Collection[str]) -> None:
@@ -203,6 +223,22 @@ def _change(data: Mapping[str, Any]) -> Change:
         properties=tuple(dict.fromkeys(name for name in names if name)),
         policy=data.get("PolicyAction") or "",
     )
+
+
+def _values(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return the value of each parameter, an SSM parameter's own in place of its name."""
+    given = answer.get("Parameters") or ()
+    return {each["ParameterKey"]: each.get("ResolvedValue") or each.get("ParameterValue", "") for each in given}
+
+
+def _left_to_ecs(cli: AwsCli, entry: StackEntry, changes: tuple[Change, ...]) -> frozenset[str]:
+    """Return the rules that ECS rewrites: by the manifest, or by the policy in place.
+
+    The manifest no longer names a rule that its template has lost, or that blue/green deployments have left; live
+    traffic goes through the rule all the same.
+    """
+    touched = any(change.resource_type == _LISTENER_RULE and change.action != "add" for change in changes)
+    return frozenset(entry.owned_by_ecs) | (untouchable(cli, entry) if touched else frozenset())
 
 
 def _risks_data(entry: StackEntry, change: Change) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from blueprints.deploy.traffic import shown
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from blueprints.deploy.plan import Change, StackPlan
     from blueprints.deploy.stacks import StackEvent
+    from blueprints.deploy.traffic import RuleTraffic
     from blueprints.render.manifest import StackEntry
 
 
@@ -20,6 +23,9 @@ class Reporter(Protocol):
 
     def plan(self, plan: StackPlan) -> None:
         """Tell what would be done; confirmation comes next."""
+
+    def rule_checked(self, rule: RuleTraffic) -> None:
+        """Tell where the requests of a rule go that ECS rewrites, and that the update may touch it."""
 
     def nothing_to_do(self, entry: StackEntry) -> None:
         """Tell that the stack already is as the template says."""
@@ -49,6 +55,7 @@ class Reporter(Protocol):
         """Tell that a delete leaves this stack alone."""
 
 
+OF_ECS = "weights owned by ECS"
 _SIGNS = {"add": "+", "modify": "~", "replace": "-/+", "conditional-replace": "~?", "remove": "-"}
 
 
@@ -65,7 +72,11 @@ class PlainReporter:
         verb = "create" if plan.change_set_type == "CREATE" else "update"
         self._line(f"  would {verb} it: {summary(plan)}")
         for change in plan.changes:
-            self._line(f"  {_change(change)}")
+            mark = f" ({OF_ECS})" if plan.is_left_to_ecs(change) else ""
+            self._line(f"  {_change(change)}{mark}")
+
+    def rule_checked(self, rule: RuleTraffic) -> None:
+        self._line(f"  {rule_line(rule)}")
 
     def nothing_to_do(self, entry: StackEntry) -> None:
         self._line(f"  {entry.stack_name} is up to date")
@@ -118,6 +129,14 @@ def summary(plan: StackPlan) -> str:
         (plan.count("remove"), "to remove"),
     )
     return ", ".join(f"{count} {what}" for count, what in counts if count) or "only outputs or tags"
+
+
+def rule_line(rule: RuleTraffic) -> str:
+    """Return in one line what an update that may touch a rule does to its live traffic."""
+    name = rule.change.logical_id
+    if not rule.moves:
+        return f"no traffic moves at {name}: live are {shown(rule.live)}, and the update sets the same"
+    return f"live traffic moves at {name}: from {shown(rule.live)} to {shown(rule.planned)}"
 
 
 def _change(change: Change) -> str:
