@@ -22,7 +22,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 CHECKOV := $(CHECKOV_VENV)/.installed
 
-ifneq (,$(filter deploy deploy-local delete,$(MAKECMDGOALS)))
+ifneq (,$(filter deploy deploy-local put-secret delete,$(MAKECMDGOALS)))
 $(foreach name,ARCHITECTURE ENVIRONMENT,$(if $($(name)),,\
 	$(error $(name) is missing, for instance: make $(MAKECMDGOALS) ARCHITECTURE=facerec ENVIRONMENT=dev)))
 endif
@@ -46,6 +46,10 @@ deploy: $(RUNTIME) ## Deploy through the AWS CLI: ARCHITECTURE= ENVIRONMENT= [ST
 .PHONY: deploy-local
 deploy-local: $(RUNTIME) ## The same against an emulator on this machine: no account, no Docker
 	@$(BIN)/blueprints deploy $(ARCHITECTURE) $(ENVIRONMENT) --local $(options)
+
+.PHONY: put-secret
+put-secret: $(RUNTIME) ## Ask for the values of secrets and roll what reads them: ARCHITECTURE= ENVIRONMENT= [SECRET=] [OPTIONS=--wait]
+	@$(BIN)/blueprints put-secret $(ARCHITECTURE) $(ENVIRONMENT) $(SECRET) $(OPTIONS)
 
 .PHONY: delete
 delete: $(RUNTIME) ## Delete the stacks of an environment: ARCHITECTURE= ENVIRONMENT= [STACK=] [OPTIONS=--yes]

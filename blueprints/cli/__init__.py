@@ -13,6 +13,7 @@ from blueprints import __version__
 from blueprints.cli.catalog import list_, settings
 from blueprints.cli.deploy import delete, deploy
 from blueprints.cli.lint import lint
+from blueprints.cli.put_secret import put_secret
 from blueprints.cli.render import render
 from blueprints.cli.terminal import complain
 from blueprints.model.errors import BlueprintsError
@@ -37,10 +38,11 @@ def blueprints() -> None:
     blueprints render facerec dev        write its templates to output/
     blueprints lint                      check them
     blueprints deploy facerec dev        deploy them through the AWS CLI
+    blueprints put-secret facerec dev    put the keys that no template holds
     """
 
 
-for command in (list_, settings, render, lint, deploy, delete):
+for command in (list_, settings, render, lint, deploy, put_secret, delete):
     blueprints.add_command(command)
 
 

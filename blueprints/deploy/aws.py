@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blueprints.deploy.errors import CliNotFoundError, CliTimeoutError, EndpointUnreachableError, from_stderr
+from blueprints.deploy.errors import AwsError, CliNotFoundError, CliTimeoutError, EndpointUnreachableError, from_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +30,21 @@ _UNLESS_SET = {
     "AWS_MAX_ATTEMPTS": "4",
     "PYTHONUTF8": "1",  # CLI v1 prints in the encoding of the locale
 }
+_WITH_A_SECRET = {
+    # With `cli_history = enabled` the CLI keeps every request in a database (awscli/customizations/history); no
+    # variable turns that off, but there can be no database where a folder is.
+    "AWS_CLI_HISTORY_FILE": "/",
+    # Both versions read file:// in the encoding of the locale otherwise.
+    "AWS_CLI_FILE_ENCODING": "UTF-8",
+    "PYTHONUTF8": "1",
+}
+_PIPE = "/dev/stdin"
+_LEFT_OUT = "(its words are left out, because they may quote the secret)"
+# What the service said, after what the CLI says of it.
+_SAID = re.compile(
+    r"(An error occurred \([^)]*\) when calling the \w+ operation(?: \(reached max retries: \d+\))?: ?)(.*)", re.DOTALL
+)
+_NOT_AUTHORIZED = re.compile(r"not authorized to perform:? [\w-]+:\w+")
 
 
 def find_cli(search_path: str, beside: Path) -> Path:
@@ -77,15 +93,34 @@ class AwsCli:
         """Call one operation; an operation that answers nothing gives ``{}``."""
         answer = self._start([service, operation, *arguments, *self._options()], f"aws {service} {operation}")
         if answer.returncode != 0:
-            raise from_stderr(
-                answer.stderr, service=service, operation=operation, region=self.region, profile=self.profile
-            )
+            raise self._error(answer.stderr, service, operation)
         return _parsed(answer.stdout, f"aws {service} {operation} in {self.region}")
 
     def call(self, service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Call one operation with a whole request from a file: parameter values must not show in the process list."""
         with _request_file(request) as path:
             return self.run(service, operation, "--cli-input-json", f"file://{path}")
+
+    def run_with_secret(
+        self, service: str, operation: str, *arguments: str, option: str, secret: str
+    ) -> dict[str, Any]:
+        """Call one operation with a value that nobody may see, for this option.
+
+        The value goes through a pipe: it is in no argument, variable or file, and no error quotes it. It cannot be part
+        of --cli-input-json, which the CLI reads twice, so that a pipe is empty the second time (aws/aws-cli#5982).
+        """
+        if not os.path.lexists(_PIPE):
+            raise CliNotFoundError(f"there is no {_PIPE} here to hand a secret over: use Linux, macOS or WSL")
+        call = [service, operation, option, f"file://{_PIPE}", *arguments, *self._options()]
+        answer = self._start(call, f"aws {service} {operation}", secret)
+        if answer.returncode == 0:
+            return _parsed(answer.stdout, f"aws {service} {operation} in {self.region}", unseen=True)
+        if "unable to open database file" in answer.stderr:
+            raise AwsError(
+                "the AWS CLI keeps a history of its calls (cli_history = enabled) and would write the secret into it: "
+                "switch it off with `aws configure set cli_history disabled`, then run the same command again"
+            )
+        raise self._error(_without_words(answer.stderr), service, operation)
 
     def command(self, *words: str) -> str:
         """Return a command line for a person, with the same region, profile and endpoint."""
@@ -100,12 +135,15 @@ class AwsCli:
         options += ["--profile", self.profile] if self.profile else []
         return options + (["--endpoint-url", self.endpoint_url] if self.endpoint_url else [])
 
-    def _start(self, arguments: list[str], call: str) -> subprocess.CompletedProcess[str]:
+    def _error(self, stderr: str, service: str, operation: str) -> AwsError:
+        return from_stderr(stderr, service=service, operation=operation, region=self.region, profile=self.profile)
+
+    def _start(self, arguments: list[str], call: str, secret: str | None = None) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
                 [str(self._executable), *arguments],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
+                env=self._environment | (_WITH_A_SECRET if secret is not None else {}),
+                input=secret or "",
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
@@ -129,11 +167,21 @@ def _request_file(request: Mapping[str, Any]) -> Iterator[Path]:
         yield path
 
 
-def _parsed(stdout: str, call: str) -> dict[str, Any]:
+def _without_words(stderr: str) -> str:
+    """Leave the kind of error, and of what was said only the action that was denied."""
+    said = _SAID.search(stderr)
+    if said is None:
+        return f"{stderr}\n{_LEFT_OUT}"  # its last line is what an error shows
+    denied = _NOT_AUTHORIZED.search(said[2])
+    return f"{said[1]}{denied[0] if denied else ''} {_LEFT_OUT}"
+
+
+def _parsed(stdout: str, call: str, *, unseen: bool = False) -> dict[str, Any]:
     if not stdout.strip():
         return {}
     try:
         answer = json.loads(stdout)
     except json.JSONDecodeError:
-        raise EndpointUnreachableError(f"the answer to {call} is no JSON: {stdout.strip()[:300]}") from None
+        shown = _LEFT_OUT if unseen else stdout.strip()[:300]
+        raise EndpointUnreachableError(f"the answer to {call} is no JSON: {shown}") from None
     return answer if isinstance(answer, dict) else {"Answer": answer}
