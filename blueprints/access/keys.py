@@ -6,6 +6,8 @@ no ARN before it exists (AWS KMS Developer Guide, "Key policies", element Resour
 
 from __future__ import annotations
 
+from typing import Any
+
 from awacs import kms
 from awacs.aws import (
     Action,
@@ -19,8 +21,9 @@ from awacs.aws import (
     StringEquals,
 )
 from troposphere import AccountId, Sub
+from troposphere import kms as kms_resources
 
-from blueprints.access.grants import document
+from blueprints.access.grants import allow, document
 from blueprints.model.errors import TooBroadError
 
 # What IAM policies of the account may allow its administrators, and CloudFormation in their name: everything about the
@@ -47,6 +50,9 @@ ADMINISTRATION = (
     kms.UpdateAlias,
     kms.UpdateKeyDescription,
 )
+
+
+EVENTS_PUBLISH = "AccountPublishes"
 
 
 def on_this_key(sid: str, *actions: Action, by: Principal, when: Condition | None = None) -> Statement:
@@ -85,6 +91,30 @@ def used_by_alarms() -> Statement:
     )
 
 
-def for_alarm_messages() -> PolicyDocument:
-    """The policy of a key that encrypts a topic of alarms."""
-    return document(administered_by_account(), used_by_alarms())
+def used_to_publish() -> Statement:
+    """Let IAM policies of the account say who encrypts messages with the key, and only through SNS.
+
+    This is the condition of the key that AWS manages for SNS. A publisher needs both actions (Amazon SNS Developer
+    Guide, "Encryption key management"). Rules of EventBridge are not let in: the guide has it that aws:SourceAccount
+    and aws:SourceArn are not supported in a key policy for "EventBridge-to-encrypted topics", so they could only be
+    let in from every account. EventBridge Scheduler publishes through a role, which is one of the account's.
+    """
+    root = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
+    through_sns = StringEquals("kms:ViaService", Sub("sns.${AWS::Region}.${AWS::URLSuffix}"))
+    return on_this_key(EVENTS_PUBLISH, kms.Decrypt, kms.GenerateDataKey, by=root, when=Condition([through_sns]))
+
+
+def for_alarm_messages(*, events: bool = False) -> PolicyDocument:
+    """The policy of a key that encrypts a topic of alarms; with *events*, roles of the account may publish as well."""
+    others = [used_to_publish()] if events else []
+    return document(administered_by_account(), used_by_alarms(), *others)
+
+
+def takes_events(key: kms_resources.Key) -> bool:
+    """Whether roles of the account may encrypt messages with a key, as far as the key's own policy says."""
+    return any(statement.Sid == EVENTS_PUBLISH for statement in key.KeyPolicy.Statement)
+
+
+def encrypt_messages(key_arn: Any) -> Statement:
+    """What a role needs of a key to publish to a topic that is encrypted with it."""
+    return allow("EncryptMessages", kms.Decrypt, kms.GenerateDataKey, on=[key_arn])

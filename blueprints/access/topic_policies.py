@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from awacs import sns as sns_actions
 from awacs.aws import Allow, ArnLike, Bool, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
 from troposphere import AccountId, Sub, sns
 
-from blueprints.access.grants import document
+from blueprints.access.grants import allow, document
 
 
 def alarms_publish(topic: sns.Topic) -> PolicyDocument:
@@ -29,3 +31,8 @@ def alarms_publish(topic: sns.Topic) -> PolicyDocument:
         Condition=Condition([Bool("aws:SecureTransport", "false")]),
     )
     return document(publish, refuse)
+
+
+def publish(topic_arn: Any) -> Statement:
+    """Publish to one topic: for a role of the topic's own account, which its policy need not name."""
+    return allow("Publish", sns_actions.Publish, on=[topic_arn])

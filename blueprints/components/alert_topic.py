@@ -9,6 +9,7 @@ from troposphere import kms, sns
 from blueprints.access import keys, topic_policies
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
 
 # KMS waits 7 to 30 days before it deletes a key; what this one encrypts is delivered within minutes.
 DAYS_BEFORE_DELETION = 7
@@ -20,28 +21,37 @@ class AlertTopic(Component):
     Args:
         name: first part of the logical ids.
         email: an address to send alarms to, or None; SNS sends nothing before its owner confirms the subscription.
+        key: the key of another topic of this stack, to share it; a key of its own when not given.
+        physical_name: a name of its own, where a document names it.
+        events: roles of this account publish as well, as a Reminder's does; a shared key has to be made for it.
+
+    Raises:
+        SettingsError: the shared key takes messages of alarms only.
 
     """
 
-    def __init__(self, name: str, *, email: Any | None = None) -> None:
-        self.key = because(
-            "Encrypts the topic; CloudWatch cannot publish through the key that AWS manages for SNS.",
-            kms.Key(
-                f"{name}Key",
-                Description=f"Encrypts the messages of {name}",
-                EnableKeyRotation=True,
-                KeyPolicy=keys.for_alarm_messages(),
-                PendingWindowInDays=DAYS_BEFORE_DELETION,
-            ),
-            must=["cloudwatch.amazonaws.com may use the key, or alarms go off unheard"],
-            mutable="review-required",
-        )
-        # Only messages on their way are encrypted with the key: there is nothing to keep it for.
-        self.key.DeletionPolicy = self.key.UpdateReplacePolicy = "Delete"
+    def __init__(
+        self,
+        name: str,
+        *,
+        email: Any | None = None,
+        key: kms.Key | None = None,
+        physical_name: str | None = None,
+        events: bool = False,
+    ) -> None:
+        if key is not None and events and not keys.takes_events(key):
+            raise SettingsError(
+                f"{name}: {key.title} takes messages of alarms only; make the topic that owns it with events=True too"
+            )
+        self.events = events
+        self._key = key or _own_key(name, events=events)
+        self.key = self._key if key is None else None
         self.topic = because(
             "Tells people that an alarm went off or is over.",
-            sns.Topic(f"{name}Topic", KmsMasterKeyId=self.key.ref()),
+            sns.Topic(f"{name}Topic", KmsMasterKeyId=self._key.ref()),
         )
+        if physical_name is not None:
+            self.topic.TopicName = physical_name
         self.policy = because(
             "Lets this account's alarms publish, over TLS only.",
             sns.TopicPolicy(
@@ -57,6 +67,11 @@ class AlertTopic(Component):
         """The ARN that an alarm names as its action."""
         return self.topic.ref()
 
+    @property
+    def key_arn(self) -> Any:
+        """The ARN of the key that messages are encrypted with."""
+        return self._key.get_att("Arn")
+
     def _subscription(self, name: str, email: Any) -> sns.SubscriptionResource:
         return because(
             "Sends each message to one address; it stays silent until the link in SNS's mail is followed.",
@@ -64,3 +79,21 @@ class AlertTopic(Component):
                 f"{name}Subscription", TopicArn=self.topic.ref(), Protocol="email", Endpoint=email
             ),
         )
+
+
+def _own_key(name: str, *, events: bool) -> kms.Key:
+    key = because(
+        "Encrypts the topic; CloudWatch cannot publish through the key that AWS manages for SNS.",
+        kms.Key(
+            f"{name}Key",
+            Description=f"Encrypts the messages of {name}",
+            EnableKeyRotation=True,
+            KeyPolicy=keys.for_alarm_messages(events=events),
+            PendingWindowInDays=DAYS_BEFORE_DELETION,
+        ),
+        must=["cloudwatch.amazonaws.com may use the key, or alarms go off unheard"],
+        mutable="review-required",
+    )
+    # Only messages on their way are encrypted with the key: there is nothing to keep it for.
+    key.DeletionPolicy = key.UpdateReplacePolicy = "Delete"
+    return key

@@ -5,6 +5,7 @@ import json
 import pytest
 from awacs import kms
 from awacs.aws import Principal
+from troposphere import kms as kms_resources
 
 from blueprints.access import keys
 from blueprints.model.errors import TooBroadError
@@ -30,3 +31,11 @@ def test_the_account_is_named_in_every_partition():
 def test_a_wildcard_action_is_refused(actions):
     with pytest.raises(TooBroadError, match="name the actions"):
         keys.on_this_key("Broad", *actions, by=Principal("*"))
+
+
+@pytest.mark.row("RC-23")
+def test_a_key_says_whether_roles_of_the_account_may_publish_with_it():
+    alarms_only = kms_resources.Key("AlertsKey", KeyPolicy=keys.for_alarm_messages())
+    roles_too = kms_resources.Key("AlertsKey", KeyPolicy=keys.for_alarm_messages(events=True))
+    assert not keys.takes_events(alarms_only)
+    assert keys.takes_events(roles_too)

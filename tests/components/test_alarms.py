@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 from troposphere import Parameter, Ref
 
-from blueprints.components.alarms import ServiceAlarms
+from blueprints.components.alarms import (
+    ServiceAlarms,
+    deployment_alarm,
+    error_rate_alarm,
+    healthy_hosts_alarm,
+    latency_alarm,
+)
 from blueprints.components.metrics import ServiceMetrics
+from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
 
 pytestmark = pytest.mark.row("FR-14")
@@ -93,3 +100,94 @@ def test_limits_are_settings(stack_of, metrics):
     )
     made = alarms(stack_of(chosen))
     assert [made[name]["Threshold"] for name in sorted(made)] == [70, 1, 1, 0.5, 75, 1]
+
+
+BALANCER = Ref("LoadBalancerName")
+BOTH = [Ref("BlueName"), Ref("GreenName")]
+
+
+@pytest.fixture
+def documented():
+    """The three alarms of the Recipe Chatbot's document, for dev."""
+    return [
+        error_rate_alarm(
+            "HighErrorRate", load_balancer=BALANCER, topic=TOPIC, percent=5, physical_name="recipe-chatbot-errors-dev"
+        ),
+        latency_alarm(
+            "HighResponseTime", load_balancer=BALANCER, topic=TOPIC, seconds=5, physical_name="recipe-chatbot-time-dev"
+        ),
+        healthy_hosts_alarm(
+            "LowHealthyHosts",
+            load_balancer=BALANCER,
+            target_groups=BOTH,
+            topic=TOPIC,
+            service="the backend",
+            physical_name="recipe-chatbot-hosts-dev",
+        ),
+    ]
+
+
+@pytest.mark.row("RC-14")
+def test_the_documented_limits_and_periods_are_kept(stack_of, documented):
+    made = alarms(stack_of(documented))
+    errors, slow, hosts = made["HighErrorRate"], made["HighResponseTime"], made["LowHealthyHosts"]
+    assert (errors["Threshold"], errors["EvaluationPeriods"]) == (5, 1)
+    assert {part["MetricStat"]["Period"] for part in errors["Metrics"][1:]} == {300}
+    assert (slow["ExtendedStatistic"], slow["Threshold"]) == ("p95", 5)
+    assert (slow["Period"], slow["EvaluationPeriods"], slow["DatapointsToAlarm"]) == (300, 1, 1)
+    assert (hosts["ComparisonOperator"], hosts["Threshold"]) == ("LessThanThreshold", 1)
+    assert {part["MetricStat"]["Period"] for part in hosts["Metrics"][1:]} == {60}
+    assert (hosts["EvaluationPeriods"], hosts["DatapointsToAlarm"]) == (1, 1)
+    assert hosts["AlarmDescription"].startswith("No task answers: the backend is down. Look at the backend's events")
+
+
+@pytest.mark.row("RC-14")
+def test_documented_names_are_kept_and_every_alarm_is_heard(stack_of, documented):
+    made = alarms(stack_of(documented)).values()
+    assert [alarm["AlarmName"] for alarm in made] == [
+        "recipe-chatbot-errors-dev",
+        "recipe-chatbot-time-dev",
+        "recipe-chatbot-hosts-dev",
+    ]
+    assert all(alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "TopicArn"}] for alarm in made)
+
+
+def test_no_linter_finds_anything_in_single_alarms(stack_of, findings, parameters, documented):
+    asleep = healthy_hosts_alarm("Asleep", load_balancer=BALANCER, target_groups=BOTH, topic=TOPIC, silent_is_bad=False)
+    rollback = deployment_alarm("Rollback", load_balancer=BALANCER, target_groups=BOTH)
+    used = [parameter for parameter in parameters if parameter.title not in {"ClusterName", "ServiceName"}]
+    assert findings(stack_of(used, documented, asleep, rollback)) == []
+
+
+@pytest.mark.row("RC-16")
+@pytest.mark.parametrize("groups", [BOTH[:1], BOTH])
+def test_a_service_that_sleeps_wakes_nobody(stack_of, groups):
+    asleep = healthy_hosts_alarm(
+        "Asleep", load_balancer=BALANCER, target_groups=groups, topic=TOPIC, silent_is_bad=False
+    )
+    alarm = alarms(stack_of(asleep))["Asleep"]
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert not any("FILL" in part.get("Expression", "") for part in alarm["Metrics"])
+    assert [part["ReturnData"] for part in alarm["Metrics"]].count(True) == 1
+
+
+@pytest.mark.row("RC-18")
+@pytest.mark.parametrize("groups", [BOTH[:1], BOTH])
+def test_ecs_watches_the_errors_of_a_deployment_and_nobody_is_told(stack_of, groups):
+    rollback = deployment_alarm("Rollback", load_balancer=BALANCER, target_groups=groups, count=10, minutes=2)
+    alarm = alarms(stack_of(rollback))["Rollback"]
+    parts = [part["MetricStat"] for part in alarm["Metrics"] if "MetricStat" in part]
+    assert not {"AlarmActions", "OKActions"} & alarm.keys()
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (10, 2, "notBreaching")
+    assert {(part["Metric"]["MetricName"], part["Period"], part["Stat"]) for part in parts} == {
+        ("HTTPCode_Target_5XX_Count", 60, "Sum")
+    }
+    assert [part["Metric"]["Dimensions"][1]["Value"]["Ref"] for part in parts] == [
+        group.data["Ref"] for group in groups
+    ]
+
+
+@pytest.mark.parametrize("minutes", [0, 24 * 60 + 1])
+def test_a_time_that_cloudwatch_does_not_look_back_is_refused(minutes):
+    with pytest.raises(SettingsError, match="CloudWatch takes 1 to 1440"):
+        error_rate_alarm("HighErrorRate", load_balancer=BALANCER, topic=TOPIC, percent=5, minutes=minutes)

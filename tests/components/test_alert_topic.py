@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from blueprints.components.alert_topic import AlertTopic
+from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
 
 pytestmark = pytest.mark.row("FR-14")
@@ -47,3 +48,35 @@ def test_nobody_publishes_without_tls(stack_of, properties_of):
 
 def test_without_an_address_nobody_is_subscribed(stack_of):
     assert "AlertsSubscription" not in to_dict(stack_of(AlertTopic("Alerts")))["Resources"]
+
+
+@pytest.mark.row("RC-14")
+def test_two_topics_share_a_key_of_the_first(stack_of, findings, properties_of):
+    alerts = AlertTopic("Alerts", physical_name="recipe-chatbot-alerts-dev", email="team@example.com", events=True)
+    critical = AlertTopic("Critical", key=alerts.key, physical_name="recipe-chatbot-critical-dev", events=True)
+    stack = stack_of(alerts, critical)
+    assert [resource.title for resource in critical.resources()] == ["CriticalTopic", "CriticalTopicPolicy"]
+    assert properties_of(stack, "AlertsTopic")["TopicName"] == "recipe-chatbot-alerts-dev"
+    assert properties_of(stack, "CriticalTopic")["TopicName"] == "recipe-chatbot-critical-dev"
+    assert properties_of(stack, "CriticalTopic")["KmsMasterKeyId"] == {"Ref": "AlertsKey"}
+    assert critical.key_arn.to_dict() == {"Fn::GetAtt": ["AlertsKey", "Arn"]}
+    assert findings(stack) == []
+
+
+@pytest.mark.row("RC-23")
+def test_roles_of_this_account_may_use_the_key_through_sns_where_they_are_asked_for(stack_of, properties_of):
+    asked = properties_of(stack_of(AlertTopic("Alerts", events=True)), "AlertsKey")["KeyPolicy"]["Statement"]
+    plain = properties_of(stack_of(AlertTopic("Alerts")), "AlertsKey")["KeyPolicy"]["Statement"]
+    assert [statement["Sid"] for statement in plain] == ["AccountAdministers", "AlarmsEncrypt"]
+    assert asked[:2] == plain
+    assert asked[2]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert asked[2]["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    assert asked[2]["Condition"] == {
+        "StringEquals": {"kms:ViaService": {"Fn::Sub": "sns.${AWS::Region}.${AWS::URLSuffix}"}}
+    }
+
+
+def test_a_shared_key_that_takes_messages_of_alarms_only_is_refused():
+    alerts = AlertTopic("Alerts")
+    with pytest.raises(SettingsError, match="AlertsKey takes messages of alarms only; make the topic that owns it"):
+        AlertTopic("Critical", key=alerts.key, events=True)

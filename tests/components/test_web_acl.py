@@ -7,7 +7,7 @@ from blueprints.components.web_acl import COMMON_RULES, WebAcl
 from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
 
-pytestmark = pytest.mark.row("FR-14")
+pytestmark = [pytest.mark.row("FR-14"), pytest.mark.row("RC-20")]
 
 BALANCER = Ref("LoadBalancerArn")
 
