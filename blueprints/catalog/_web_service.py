@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from troposphere import Sub
@@ -17,7 +17,8 @@ from blueprints.components.domain import AliasRecord, Certificate
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.metrics import ServiceMetrics
-from blueprints.components.network import Network, Vpc
+from blueprints.components.network import Network, Tenant, Vpc
+from blueprints.components.network_acls import NetworkAcls
 from blueprints.components.repository import Repository
 from blueprints.components.secret import SecretValue
 from blueprints.components.target_group import HealthCheck, TargetGroup
@@ -48,8 +49,13 @@ def _counted(repositories: int) -> str:
     return "One ECR repository" if repositories == 1 else f"{repositories} ECR repositories"
 
 
-def network_stack(settings: PublicSettings) -> Stack | None:
-    """The network of the environment; none of ours where a VPC exists."""
+def network_stack(
+    settings: PublicSettings, *, listens: Sequence[int] = (), between: Sequence[int] = ()
+) -> Stack | None:
+    """The network of the environment; none of ours where a VPC exists.
+
+    Network ACLs let through what leads to tasks that listen on these ports, and *between* tasks; no ports, no ACLs.
+    """
     if settings.existing_vpc:
         return None
     stack = Stack(
@@ -66,15 +72,26 @@ def network_stack(settings: PublicSettings) -> Stack | None:
         egress=settings.egress,
         cidr=settings.vpc_cidr,
         flow_logs=retention,
+        dual_stack=settings.dual_stack,
     )
     stack.add(vpc).publish(stack)
+    if listens:
+        acls = NetworkAcls(
+            "Main",
+            vpc=vpc,
+            ports=listens,
+            between=between,
+            clients=settings.clients,
+            dual_stack=settings.dual_stack,
+        )
+        stack.add(acls)
     return stack
 
 
-def place(stack: Stack, settings: PublicSettings, producer: Stack | None, *, faces_internet: bool = True) -> Network:
-    """The network that *stack* goes to: another stack's, or a VPC that exists."""
+def place(stack: Stack, settings: PublicSettings, producer: Stack | None, *holds: Tenant) -> Network:
+    """The network of what *stack* holds, a load balancer and tasks if not told: another stack's, or one that exists."""
     if producer is None:
-        return Network.existing(stack, egress=settings.egress, faces_internet=faces_internet)
+        return Network.existing(stack, egress=settings.egress, holds=holds or ("balancer", "tasks"))
     return Network.from_stack(stack, producer, zones=settings.availability_zones, egress=settings.egress)
 
 
@@ -85,13 +102,13 @@ def ask_for_image(stack: Stack, repository: str) -> StackParameter:
     return tag
 
 
-def task_bounds(stack: Stack, settings: WebServiceSettings) -> tuple[Any, Any]:
-    """The bounds that autoscaling keeps."""
-    bounds = {"Minimum": ("Fewest", settings.minimum_tasks), "Maximum": ("Most", settings.maximum_tasks)}
+def task_bounds(stack: Stack, minimum: int, maximum: int, *, of: str = "") -> tuple[Any, Any]:
+    """The bounds that autoscaling keeps; *of* tells the parameters of several services apart."""
+    bounds = {"Minimum": ("Fewest", minimum), "Maximum": ("Most", maximum)}
     low, high = (
         stack.add(
             parameters.number(
-                f"{title}Tasks",
+                f"{of}{title}Tasks",
                 group="Capacity",
                 label=f"{title} number of tasks",
                 description=f"{word} tasks that autoscaling runs",
@@ -152,7 +169,7 @@ class FrontDoor:
     """The name and the certificate that a service answers under: parameters first, resources with the load balancer."""
 
     def __init__(self, stack: Stack, settings: PublicSettings) -> None:
-        self._stack = stack
+        self._stack, self._settings = stack, settings
         self.domain_name: StackParameter | None = None
         self.hosted_zone_id: StackParameter | None = None
         self.certificate_arn: Any | None = None
@@ -173,6 +190,7 @@ class FrontDoor:
                     domain_name=self.domain_name,
                     hosted_zone_id=self.hosted_zone_id,
                     load_balancer=balancer.load_balancer,
+                    dual_stack=self._settings.dual_stack,
                 )
             )
         self._stack.output("Url", self._url(balancer), "Where the service answers")
@@ -185,13 +203,14 @@ class FrontDoor:
         return Sub(f"{scheme}://${{{balancer.load_balancer.title}.DNSName}}")
 
 
-def protect(stack: Stack, settings: PublicSettings, balancer: LoadBalancer) -> None:
-    """The web ACL before the load balancer, where it is asked for."""
+def protect(stack: Stack, settings: PublicSettings, balancer: LoadBalancer, *, count: Collection[str] = ()) -> None:
+    """The web ACL before the load balancer, where it is asked for; rules of *count* only count what they match."""
     if settings.waf:
         acl = WebAcl(
             "Public",
             association=balancer.load_balancer.ref(),
             rate_limit=settings.waf_rate_limit,
+            count=count,
             log_retention_days=settings.log_retention_days,
         )
         stack.add(acl)
@@ -200,8 +219,8 @@ def protect(stack: Stack, settings: PublicSettings, balancer: LoadBalancer) -> N
 def show(stack: Stack, *, service: FargateService, balancer: LoadBalancer, targets: Sequence[TargetGroup]) -> None:
     """A dashboard, and the names under which a monitoring stack and people find the service's metrics."""
     metrics = ServiceMetrics(
-        load_balancer=balancer.load_balancer.get_att("LoadBalancerFullName"),
-        target_groups=[group.target_group.get_att("TargetGroupFullName") for group in targets],
+        load_balancer=balancer.full_name,
+        target_groups=[group.full_name for group in targets],
         cluster=service.cluster_name,
         service=service.service_name,
     )

@@ -33,6 +33,14 @@ class PublicSettings(NetworkSettings):
     """Fargate, Fargate Spot for all tasks but the first, or Fargate Spot alone (cheaper, may be interrupted)."""
     arm: bool = False
     """Run on Graviton; the image has to be built for linux/arm64."""
+    container_health_check: bool = True
+    """Ask for health inside the container too, with curl, wget or Python; off for images that have none of them."""
+    start_seconds: Annotated[int, Field(ge=0, le=300)] = 60
+    """Seconds that a task may take to get well after its start."""
+    run_as: Annotated[str, Field(pattern=r"^(\d{1,10}(:\d{1,10})?)?$")] = "1000:1000"
+    """User and group id that the container runs as; empty leaves it to the image."""
+    writable_root: bool = False
+    """Leave the container's root file system writable; otherwise only /tmp is."""
     shell: bool = False
     """Allow a shell in a running task (ECS Exec); makes the root file system writable."""
 
@@ -46,6 +54,8 @@ class PublicSettings(NetworkSettings):
     """IPv4 range that may connect to the load balancer."""
     access_logs: bool = False
     """Keep the load balancer's access logs in a bucket."""
+    dual_stack: bool = False
+    """Answer over IPv6 too: the load balancer, its subnets and the name; tasks stay on IPv4."""
     waf: bool = False
     """Put a web ACL before the load balancer: AWS managed rules and a rate limit."""
     waf_rate_limit: Annotated[int, Field(ge=10, le=2_000_000_000)] = 2000
@@ -95,16 +105,8 @@ class WebServiceSettings(PublicSettings):
     """TCP port that the container listens on."""
     health_check_path: Annotated[str, Field(pattern=r"^/[!-~]{0,63}$")] = "/health"
     """Path that answers 200 while the application is well."""
-    container_health_check: bool = True
-    """Ask for health inside the container too, with curl, wget or Python; off for images that have none of them."""
-    start_seconds: Annotated[int, Field(ge=0, le=300)] = 60
-    """Seconds that a task may take to get well after its start."""
     variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=12)
     """Further plain environment variables of the container, 12 at most; no secrets."""
-    run_as: Annotated[str, Field(pattern=r"^(\d{1,10}(:\d{1,10})?)?$")] = "1000:1000"
-    """User and group id that the container runs as; empty leaves it to the image."""
-    writable_root: bool = False
-    """Leave the container's root file system writable; otherwise only /tmp is."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> WebServiceSettings:

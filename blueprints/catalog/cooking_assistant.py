@@ -123,7 +123,7 @@ def _data(settings: Settings, network: Stack | None) -> Stack:
     if settings.sign_in != "none":
         _publish_people(stack, settings)
     if settings.storage == "aurora" or settings.cache:
-        _publish_databases(stack, settings, place(stack, settings, network, faces_internet=False))
+        _publish_databases(stack, settings, place(stack, settings, network, "data"))
     return stack
 
 
@@ -157,7 +157,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     )
     tag = ask_for_image(stack, REPOSITORY)
     size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
-    bounds = task_bounds(stack, settings) if settings.autoscaling else None
+    bounds = task_bounds(stack, settings.minimum_tasks, settings.maximum_tasks) if settings.autoscaling else None
     tasks = None if settings.autoscaling else _task_count(stack, settings)
     network = place(stack, settings, network_stack)
     door = FrontDoor(stack, settings)
@@ -172,6 +172,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             certificate=door.certificate_arn,
             before=_checks(settings, gate),
             clients=settings.clients,
+            dual_stack=settings.dual_stack,
             access_logs=access_logs(stack, settings, data),
             protect=settings.keep_data,
         )

@@ -170,7 +170,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
     )
     tag = ask_for_image(stack, REPOSITORY)
     size = TaskSize.ask(stack, cpu=settings.task_cpu, memory=settings.task_memory)
-    minimum, maximum = task_bounds(stack, settings)
+    minimum, maximum = task_bounds(stack, settings.minimum_tasks, settings.maximum_tasks)
     bucket_name, objects = _faces(stack, settings, data)
     network = place(stack, settings, network_stack)
     door = FrontDoor(stack, settings)
@@ -185,6 +185,7 @@ def _service(settings: Settings, network_stack: Stack | None, data: Stack) -> St
             targets=targets,
             certificate=door.certificate_arn,
             clients=settings.clients,
+            dual_stack=settings.dual_stack,
             access_logs=access_logs(stack, settings, data),
             protect=settings.keep_data,
             physical_name=settings.name("alb"),
@@ -264,7 +265,9 @@ def _blue_green(
     if settings.deployment == "rolling":
         return None
     green = targets_of(stack, settings, "ApiGreen", network)
-    return stack.add(BlueGreen("Api", listener=balancer.listener, blue=blue, green=green))
+    made = stack.add(BlueGreen("Api", listener=balancer.listener, blue=blue, green=green))
+    stack.leave_to_ecs(made.rule)
+    return made
 
 
 def _pipeline(settings: Settings, service: Stack) -> Stack:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from troposphere import Join, Sub, applicationautoscaling, cloudwatch
+from troposphere import Sub, applicationautoscaling, cloudwatch
 
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.load_balancer import LoadBalancer
@@ -108,7 +108,7 @@ class Autoscaling(Component):
                 f"{name}ScalableTarget",
                 ServiceNamespace="ecs",
                 ScalableDimension=SERVICE_TASKS,
-                ResourceId=Join("/", ["service", service.cluster_name, service.service_name]),
+                ResourceId=service.scalable_id,
                 MinCapacity=minimum,
                 MaxCapacity=maximum,
             ),

@@ -13,6 +13,7 @@ from blueprints.model.errors import SettingsError
 
 # Room for temporary files when the root file system is read-only, in MiB; it counts as memory of the task. Fargate has
 # mounted tmpfs since 2026-01-06 (aws/containers-roadmap issue 736); unlike a volume, every user may write to it.
+TEMPORARY = ("/tmp",)  # noqa: S108 - memory of the task, and nobody else's
 TEMPORARY_MEBIBYTES = 64
 
 # Listening up to here takes the capability NET_BIND_SERVICE; whoever listens above needs none at all.
@@ -50,7 +51,7 @@ class Container:
     start_seconds: int = 60
     user: str | None = "1000:1000"
     writable: bool = False
-    temporary: Sequence[str] = ("/tmp",)  # noqa: S108 - memory of the task's own
+    temporary: Sequence[str] = TEMPORARY
     port_name: str | None = None
     protocol: Literal["http", "http2", "grpc"] = "http"
     labels: Mapping[str, Any] = field(default_factory=dict)

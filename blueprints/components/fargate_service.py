@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from awacs.aws import Statement
-from troposphere import AWSObject, Sub, Tags, ecs, iam, logs
+from troposphere import AWSObject, Join, Select, Split, Sub, Tags, ecs, iam, logs
 
 from blueprints.access import grants
 from blueprints.access.connections import closed_security_group
@@ -133,6 +133,16 @@ class FargateService(Component):
         return self.service.get_att("Name")
 
     @property
+    def scalable_id(self) -> Any:
+        """What Application Auto Scaling calls it: ``service/<cluster>/<service>``.
+
+        The name of another stack's cluster may not stand inside a function, so there it is the end of the ARN.
+        """
+        if isinstance(self._cluster, ClusterName):
+            return Select(5, Split(":", self.service.ref()))
+        return Join("/", ["service", self.cluster_name, self.service_name])
+
+    @property
     def cluster_name(self) -> Any:
         """The name of the cluster that it runs in."""
         return self._cluster.reference
@@ -149,7 +159,9 @@ class FargateService(Component):
         if in_secrets_manager:
             statements.append(grants.read_secrets(in_secrets_manager))
         if in_parameter_store:
-            statements += [grants.read_parameters(in_parameter_store), grants.decrypt_parameters()]
+            statements.append(grants.read_parameters(in_parameter_store))
+        if any(value.in_parameter_store and value.encrypted for value in secrets):
+            statements.append(grants.decrypt_parameters())
         return because(
             "What ECS itself does to start a task: pull its image, read its secrets, open its log.",
             iam.Role(

@@ -104,6 +104,11 @@ class LoadBalancer(Component):
         return self.security_group.get_att("GroupId")
 
     @property
+    def full_name(self) -> Any:
+        """Its name as the metrics have it."""
+        return self.load_balancer.get_att("LoadBalancerFullName")
+
+    @property
     def dns_name(self) -> Any:
         """The name that AWS gave it."""
         return self.load_balancer.get_att("DNSName")

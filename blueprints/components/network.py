@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from troposphere import Cidr, GetAtt, GetAZs, Select, Sub, Tags, ec2
 
@@ -30,6 +31,8 @@ ENDPOINT_SERVICES = {
 # A subnet's IPv6 block is a /64 of the VPC's /56 (Amazon VPC User Guide, "VPC CIDR blocks"); Fn::Cidr asks for the
 # bits that are left for hosts.
 IPV6_HOST_BITS = 64
+
+Tenant = Literal["balancer", "tasks", "data"]
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,14 @@ class Network:
         )
 
     @classmethod
-    def existing(cls, stack: Stack, *, egress: Egress, faces_internet: bool = True) -> Network:
-        """A VPC that exists: its id and the subnets that *stack* uses are parameters of it.
+    def existing(cls, stack: Stack, *, egress: Egress, holds: Collection[Tenant] = ("balancer", "tasks")) -> Network:
+        """A VPC that exists: its id and the subnets of what *stack* holds are parameters of it.
 
-        A stack that faces the internet has a load balancer and tasks; another has databases, which stay private.
+        A load balancer faces the internet, databases stay private, and tasks are where their way out leads from.
         """
         tasks_are_public = egress == "public"
-        kinds = [*(["Public"] if faces_internet else []), *([] if faces_internet and tasks_are_public else ["Private"])]
+        homes = {"balancer": "Public", "tasks": "Public" if tasks_are_public else "Private", "data": "Private"}
+        kinds = sorted({homes[tenant] for tenant in holds}, reverse=True)
         vpc = stack.add(_vpc_parameter())
         subnets = {kind: stack.add(_subnets_parameter(kind)).ref() for kind in kinds}
         return cls(vpc.ref(), subnets.get("Public"), subnets.get("Private"), tasks_are_public=tasks_are_public)
@@ -140,6 +144,11 @@ class Vpc(Component):
             private_subnets=[subnet.ref() for subnet in self.private],
             tasks_are_public=self._egress == "public",
         )
+
+    @property
+    def cidr(self) -> str:
+        """The VPC's IPv4 range."""
+        return str(self.vpc.CidrBlock)
 
     @property
     def public_cidrs(self) -> list[str]:

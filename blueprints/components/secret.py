@@ -79,11 +79,13 @@ class SecretValue:
 
     ``source`` is what ECS calls valueFrom: the full ARN of the secret or of the parameter, or, for one key of a JSON
     secret, ``<full arn>:key::``. ``arn`` is what has to be readable for that; the source itself, unless it has a key.
+    A parameter that is not ``encrypted`` holds configuration, and takes no key to read.
     """
 
     source: Any
     arn: Any | None = None
     in_parameter_store: bool = False
+    encrypted: bool = True
 
     @property
     def readable(self) -> Any:

@@ -111,6 +111,18 @@ def certificate_arn(default: str | None) -> StackParameter:
     )
 
 
+def function_arn(title: str, purpose: str) -> StackParameter:
+    """A Lambda function that exists in the stack's Region."""
+    return StackParameter(
+        title,
+        group="Functions",
+        label=f"Function that {purpose}",
+        description=f"ARN of the Lambda function that {purpose}",
+        pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_$-]{1,128})?$",
+        constraint="The ARN of a Lambda function, with or without a version or an alias",
+    )
+
+
 def number(  # noqa: PLR0913 - a number has bounds, a default and words for a person
     title: str, *, group: str, label: str, description: str, default: int, minimum: int, maximum: int
 ) -> StackParameter:

@@ -323,17 +323,19 @@ def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
 
 
 @pytest.mark.parametrize(
-    ("egress", "faces_internet", "asked"),
+    ("egress", "holds", "asked"),
     [
-        ("nat", True, ["VpcId", "PublicSubnetIds", "PrivateSubnetIds"]),
-        ("public", True, ["VpcId", "PublicSubnetIds"]),
-        ("nat", False, ["VpcId", "PrivateSubnetIds"]),
-        ("public", False, ["VpcId", "PrivateSubnetIds"]),
+        ("nat", ["balancer", "tasks"], ["VpcId", "PublicSubnetIds", "PrivateSubnetIds"]),
+        ("public", ["balancer", "tasks"], ["VpcId", "PublicSubnetIds"]),
+        ("nat", ["balancer"], ["VpcId", "PublicSubnetIds"]),
+        ("nat", ["tasks"], ["VpcId", "PrivateSubnetIds"]),
+        ("nat", ["data"], ["VpcId", "PrivateSubnetIds"]),
+        ("public", ["data"], ["VpcId", "PrivateSubnetIds"]),
     ],
 )
-def test_a_stack_asks_only_for_the_subnets_that_it_uses(stack_of, egress, faces_internet, asked):
+def test_a_stack_asks_only_for_the_subnets_that_it_uses(stack_of, egress, holds, asked):
     stack = stack_of()
-    Network.existing(stack, egress=egress, faces_internet=faces_internet)
+    Network.existing(stack, egress=egress, holds=holds)
     assert list(stack.parameters) == asked
 
 
