@@ -13,6 +13,7 @@ import pytest
 from blueprints.deploy.aws import AwsCli
 from blueprints.deploy.errors import (
     AccessDeniedError,
+    AwsError,
     CliNotFoundError,
     CliTimeoutError,
     EndpointUnreachableError,
@@ -162,3 +163,106 @@ def test_the_users_own_retry_settings_win(recorder):
 def test_a_command_for_a_person_has_the_same_region_profile_and_endpoint(recorder):
     cli = AwsCli("eu-west-1", "work", "http://localhost:1", recorder)
     assert cli.command("s3", "ls") == "aws s3 ls --region eu-west-1 --profile work --endpoint-url http://localhost:1"
+
+
+# Secrets
+
+
+@pytest.fixture
+def quoting(tmp_path):
+    """Makes an `aws` that fails, or answers, with what it was handed."""
+
+    def make(script: str) -> dict[str, str]:
+        path = tmp_path / "quoting" / "aws"
+        path.parent.mkdir()
+        path.write_text(f"#!{sys.executable}\nimport sys\nsecret = open('/dev/stdin').read()\n{script}\n")
+        path.chmod(0o700)
+        return {"PATH": str(path.parent)}
+
+    return make
+
+
+HANDED = "hunter2"
+
+
+def put(cli, secret=HANDED):
+    named = ("--secret-id", "key")
+    return cli.run_with_secret("secretsmanager", "put-secret-value", *named, option="--secret-string", secret=secret)
+
+
+@pytest.mark.row("CA-04", "RC-08")
+def test_a_secret_reaches_the_cli_through_a_pipe_and_by_no_other_way(quoting):
+    tell = "import json, os\nprint(json.dumps([secret, sys.argv[1:], dict(os.environ)]))"
+    secret, arguments, environment = put(AwsCli("eu-west-1", environment=quoting(tell)))["Answer"]
+    assert secret == "hunter2"
+    assert arguments[:4] == ["secretsmanager", "put-secret-value", "--secret-string", "file:///dev/stdin"]
+    assert "hunter2" not in json.dumps([arguments, environment])
+
+
+@pytest.mark.parametrize("secret", ["plain é text ", '{"api_key": "hunter2"}', "file:///dev/null", "one\n\ttwo", "-x"])
+def test_the_cli_hands_a_secret_on_as_it_is(account, secret):
+    client = account.client("secretsmanager")
+    client.create_secret(Name="key")
+    put(with_standard_input(account), secret)
+    assert client.get_secret_value(SecretId="key")["SecretString"] == secret
+
+
+def with_standard_input(account, **environment):
+    """The AWS CLI itself: the one that is always warm has no standard input."""
+    return account.cli(environment={"PATH": "", **environment})
+
+
+def test_the_history_of_the_cli_does_not_get_a_secret(account):
+    Path(account.environment["AWS_CONFIG_FILE"]).write_text("[default]\ncli_history = enabled\n")
+    account.client("secretsmanager").create_secret(Name="key")
+    cli = with_standard_input(account)
+    cli.run("secretsmanager", "describe-secret", "--secret-id", "key")
+    put(cli)
+    kept = [path.read_bytes() for path in Path(account.environment["HOME"]).rglob("*") if path.is_file()]
+    assert any(b"describe-secret" in text for text in kept)
+    assert not any(b"hunter2" in text for text in kept)
+
+
+def test_a_cli_that_insists_on_its_history_says_how_to_switch_it_off(quoting):
+    cli = AwsCli("eu-west-1", environment=quoting("sys.exit('unable to open database file')"))
+    with pytest.raises(AwsError, match="aws configure set cli_history disabled"):
+        put(cli)
+
+
+SAID = "An error occurred ({}) when calling the PutSecretValue operation{}: "
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (SAID.format("ValidationException", ""), ValidationFailedError),
+        (SAID.format("ThrottlingException", " (reached max retries: 4)"), ThrottledError),
+        (SAID.format("ResourceNotFoundException", ""), NotFoundError),
+        (SAID.format("InvalidRequestException", ""), AwsError),
+        ("Error parsing parameter: Invalid JSON received: ", AwsError),
+        ("Unable to parse response, invalid JSON received: ", EndpointUnreachableError),
+        ("Could not connect to the endpoint URL: ", EndpointUnreachableError),
+    ],
+)
+def test_an_error_does_not_quote_a_secret(quoting, said, error):
+    cli = AwsCli("eu-west-1", environment=quoting(f"sys.exit({said!r} + repr(secret) + ' is ' + secret)"))
+    with pytest.raises(error) as failed:
+        put(cli)
+    assert "aws secretsmanager put-secret-value in eu-west-1" in str(failed.value)
+    assert "its words are left out" in str(failed.value)
+    assert "hunter2" not in str(failed.value)
+
+
+def test_a_denied_secret_still_names_the_action(quoting):
+    said = SAID.format("AccessDeniedException", "") + "User: x is not authorized to perform: kms:GenerateDataKey on "
+    cli = AwsCli("eu-west-1", environment=quoting(f"sys.exit({said!r} + secret)"))
+    with pytest.raises(AccessDeniedError, match="not allowed: kms:GenerateDataKey") as failed:
+        put(cli)
+    assert "hunter2" not in str(failed.value)
+
+
+def test_an_answer_that_is_no_json_does_not_quote_a_secret(quoting):
+    cli = AwsCli("eu-west-1", environment=quoting("print('<html>', secret)"))
+    with pytest.raises(EndpointUnreachableError, match=r"is no JSON: \(its words are left out") as failed:
+        put(cli)
+    assert "hunter2" not in str(failed.value)
