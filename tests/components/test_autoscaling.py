@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from blueprints.components.autoscaling import Autoscaling, CpuSteps, RequestsPerTarget, ScheduledCapacity
+from blueprints.components.autoscaling import (
+    Autoscaling,
+    BacklogPerTask,
+    CpuSteps,
+    RequestsPerTarget,
+    ScheduledCapacity,
+)
 from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
 from tests.support.service import service
@@ -47,9 +53,15 @@ def test_logical_ids_are_a_promise(scaled):
     ]
 
 
+QUEUE = BacklogPerTask(5, "RecipeChatbot/LLM", "QueueDepth", {"Service": "Backend"})
+
+
 @pytest.mark.parametrize(
     "ways",
-    [{"cpu": 70, "memory": 80, "requests": 1000}, {"steps": CpuSteps(70, 30), "schedule": [NIGHT, MORNING]}],
+    [
+        {"cpu": 70, "memory": 80, "requests": 1000, "backlog": QUEUE, "out_seconds": 300},
+        {"steps": CpuSteps(70, 30), "schedule": [NIGHT, MORNING]},
+    ],
     ids=["targets", "steps-and-clock"],
 )
 def test_no_linter_finds_anything(scaled, findings, ways):
@@ -144,3 +156,25 @@ def test_without_a_schedule_the_clock_changes_nothing(scaled):
 def test_cpu_is_followed_in_one_way_only(scaled):
     with pytest.raises(SettingsError, match=r"steps: Api follows CPU by target \(70 percent\) already"):
         scaled(cpu=70, steps=CpuSteps(70, 30))
+
+
+@pytest.mark.row("RC-15")
+def test_a_queue_is_shared_out_among_the_running_tasks(scaled):
+    policy = properties(scaled(backlog=QUEUE)[1], "ApiQueueDepthScaling")["TargetTrackingScalingPolicyConfiguration"]
+    depth, tasks, backlog = policy["CustomizedMetricSpecification"]["Metrics"]
+    assert policy["TargetValue"] == 5
+    assert depth["MetricStat"]["Metric"] == {
+        "Namespace": "RecipeChatbot/LLM",
+        "MetricName": "QueueDepth",
+        "Dimensions": [{"Name": "Service", "Value": "Backend"}],
+    }
+    assert tasks["MetricStat"]["Metric"]["MetricName"] == "RunningTaskCount"
+    assert (backlog["Expression"], backlog["ReturnData"]) == ("depth / tasks", True)
+    assert not depth["ReturnData"]
+    assert not tasks["ReturnData"]
+
+
+@pytest.mark.row("RC-15")
+def test_it_can_be_made_to_grow_as_slowly_as_it_shrinks(scaled):
+    policy = properties(scaled(cpu=70, out_seconds=300)[1], "ApiCpuScaling")["TargetTrackingScalingPolicyConfiguration"]
+    assert (policy["ScaleOutCooldown"], policy["ScaleInCooldown"]) == (300, 300)

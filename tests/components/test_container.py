@@ -5,7 +5,7 @@ import re
 import pytest
 from troposphere import Ref, logs
 
-from blueprints.components.container import definition
+from blueprints.components.container import TEMPORARY, definition
 from blueprints.components.secret import SecretValue
 from blueprints.model.errors import SettingsError
 from tests.support.service import container
@@ -109,3 +109,15 @@ def test_listening_on_a_privileged_port_keeps_the_capability_to_do_so(port):
 
 def test_processes_that_it_leaves_behind_are_collected():
     assert written()["LinuxParameters"]["InitProcessEnabled"] is True
+
+
+@pytest.mark.row("RC-25")
+def test_more_folders_can_be_written_to_in_memory():
+    mounts = written(temporary=[*TEMPORARY, "/app/.next/cache"])["LinuxParameters"]["Tmpfs"]
+    assert [mount["ContainerPath"] for mount in mounts] == [*TEMPORARY, "/app/.next/cache"]
+    assert all("nosuid" in mount["MountOptions"] for mount in mounts)
+
+
+def test_labels_stand_in_the_definition_and_nowhere_else_when_there_are_none():
+    assert written(labels={"configuration": "INFO"})["DockerLabels"] == {"configuration": "INFO"}
+    assert "DockerLabels" not in written()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from troposphere import Parameter, Ref
+from troposphere import Parameter, Ref, ecs
 
 from blueprints.access import grants
 from blueprints.components.secret import SecretValue
@@ -230,3 +230,22 @@ def test_others_know_it_by_the_names_that_aws_gives_it(stack_of):
     fargate = service(stack_of()).fargate
     assert fargate.service_name.to_dict() == {"Fn::GetAtt": ["ApiService", "Name"]}
     assert fargate.cluster_name.to_dict() == {"Ref": "ApiCluster"}
+
+
+@pytest.mark.row("RC-12")
+def test_a_sidecar_starts_first_and_writes_to_the_services_log_group(stack_of):
+    sidecar = ecs.ContainerDefinition(Name="collector", Image="collector:1", Essential=False)
+    containers = service(stack_of(), sidecars=[sidecar]).properties("ApiTaskDefinition")["ContainerDefinitions"]
+    assert [one["Name"] for one in containers] == ["api", "collector"]
+    assert containers[0]["DependsOn"] == [{"ContainerName": "collector", "Condition": "START"}]
+    assert containers[1]["LogConfiguration"]["Options"]["awslogs-group"] == {"Ref": "ApiLogGroup"}
+
+
+@pytest.mark.row("RC-09")
+def test_configuration_takes_no_key_to_read_and_a_secret_does(stack_of):
+    plain = SecretValue("level-arn", in_parameter_store=True, encrypted=False)
+    secret = SecretValue("key-arn", in_parameter_store=True)
+    for values, decrypts in (({"LEVEL": plain}, False), ({"LEVEL": plain, "KEY": secret}, True)):
+        statements = service(stack_of(), runs=container(secrets=values)).statements("ApiExecutionRole")
+        assert statements["ReadParameters"]["Resource"] == [value.source for value in values.values()]
+        assert ("DecryptParameters" in statements) is decrypts

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from awacs.aws import Statement
-from troposphere import Parameter
+from troposphere import Parameter, ecs
 
 from blueprints.access.connections import connect, reach_https
 from blueprints.components.blue_green import BlueGreen
-from blueprints.components.cluster import Cluster
+from blueprints.components.cluster import Cluster, ClusterName
 from blueprints.components.container import Container
 from blueprints.components.fargate_service import Capacity, FargateService
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
 from blueprints.components.rollout import Rollout
+from blueprints.components.service_connect import ServiceConnect
 from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.task_size import TaskSize
 from blueprints.model.settings import Egress
@@ -73,6 +74,10 @@ def service(
     shell: bool = False,
     green: bool = False,
     named: bool = False,
+    rollout: Rollout | None = None,
+    sidecars: Sequence[ecs.ContainerDefinition] = (),
+    connect_by: ServiceConnect | None = None,
+    elsewhere: ClusterName | None = None,
 ) -> Service:
     network = Network.existing(stack, egress=egress)
     size = TaskSize.ask(stack, cpu=256, memory=512)
@@ -83,7 +88,7 @@ def service(
         FargateService(
             "Api",
             network=network,
-            cluster=cluster,
+            cluster=elsewhere or cluster,
             container=runs or container(),
             repository="facerec-api",
             size=size,
@@ -97,7 +102,9 @@ def service(
             capacity=capacity,
             arm=arm,
             shell=shell,
-            rollout=Rollout(blue_green.shift if blue_green else None),
+            rollout=rollout or Rollout(blue_green.shift if blue_green else None),
+            sidecars=sidecars,
+            connect=connect_by,
             physical_name="facerec-api-dev" if named else None,
             group_name="facerec-api-ecs-sg-dev" if named else None,
         )
