@@ -49,13 +49,15 @@ class ImageSource:
 class SecretSource:
     """A value that CloudFormation never sees and that has to be put before a task can start.
 
-    Either an SSM parameter by its name, or a Secrets Manager secret by the output that holds its ARN.
+    Either an SSM parameter by its name, or a Secrets Manager secret by the output that holds its ARN; with a
+    ``json_key`` the secret holds a JSON object, and the value is one of its members.
     """
 
     name: str
     parameter_name: str | None = None
     stack: str | None = None
     output: str | None = None
+    json_key: str | None = None
 
 
 class Stack(Template):

@@ -67,7 +67,8 @@ class ImageEntry(BaseModel):
 class SecretEntry(BaseModel):
     """A secret that must have a value before its stack is deployed.
 
-    Either an SSM parameter that a person puts, or a Secrets Manager secret whose ARN is an output of an earlier stack.
+    Either an SSM parameter that a person puts, or a Secrets Manager secret whose ARN is an output of an earlier stack;
+    with ``json_key`` the secret holds a JSON object and the value stands under that key.
     """
 
     model_config = _FROZEN
@@ -77,6 +78,7 @@ class SecretEntry(BaseModel):
     parameter_name: str | None = None
     stack: str | None = None
     output: str | None = None
+    json_key: str | None = None
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Self:

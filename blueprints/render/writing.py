@@ -189,7 +189,13 @@ def _parameter(parameter: Parameter) -> ParameterEntry:
 def _secret(secret: SecretSource) -> SecretEntry:
     if secret.parameter_name is not None:
         return SecretEntry(name=secret.name, kind="ssm", parameter_name=secret.parameter_name)
-    return SecretEntry(name=secret.name, kind="secretsmanager", stack=secret.stack, output=secret.output)
+    return SecretEntry(
+        name=secret.name,
+        kind="secretsmanager",
+        stack=secret.stack,
+        output=secret.output,
+        json_key=secret.json_key,
+    )
 
 
 def replace(texts: Mapping[Path, str], programs: Collection[Path] = ()) -> None:
