@@ -20,7 +20,7 @@ class TextFile:
     Args:
         path: where it goes, relative to the folder of the architecture: ``docker/backend/Dockerfile``.
         template: its Jinja2 source below ``src/templates``: ``docker/fastapi/Dockerfile.jinja``.
-        values: every name that the source uses; one that is missing is an error.
+        values: every name that the source uses, beside ``path``; one that is missing is an error.
         about: one line for the page of the architecture, without ``|``.
         executable: whether it is a program (mode 0755) or a text (0644).
 

@@ -67,7 +67,9 @@ def write_page(architecture: str, environments: Sequence[Settings], output: Path
     folder = output / architecture
     jinja = environment()
     asked = text_files(architecture, environments)
-    texts = {folder / path: _text(jinja, file.template, file.values, path) for path, file in asked.items()}
+    texts = {
+        folder / path: _text(jinja, file.template, {"path": path, **file.values}, path) for path, file in asked.items()
+    }
     page = folder / PAGE
     texts[page] = _text(jinja, "architecture.md.jinja", _page(architecture, folder), PAGE)
     replace(texts, programs={folder / path for path, file in asked.items() if file.executable})
