@@ -14,7 +14,7 @@ from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from blueprints.deploy.aws import AwsCli
     from blueprints.render.manifest import Manifest, StackEntry
@@ -61,6 +61,7 @@ class Change:
     physical_id: str = ""
     properties: tuple[str, ...] = ()
     policy: str = ""  # what becomes of the old resource: Delete, Retain, Snapshot, ReplaceAndDelete, ...
+    reads: tuple[str, ...] = ()  # logical ids whose ARN it reads with Fn::GetAtt, where nothing else of it changes
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,20 @@ class StackPlan:
 
     @property
     def rules_of_ecs(self) -> tuple[Change, ...]:
-        """Return the changes of rules whose weights ECS has rewritten since they were made."""
-        return tuple(change for change in self.changes if change.action != "add" and self.is_left_to_ecs(change))
+        """Return what happens to rules whose weights ECS has rewritten since they were made."""
+        happens = (change for change in self.changes if change.action != "add" and not self._comes_to_nothing(change))
+        return tuple(change for change in happens if self.is_left_to_ecs(change))
 
     def is_left_to_ecs(self, change: Change) -> bool:
         return change.resource_type == _LISTENER_RULE and change.logical_id in self.left_to_ecs
+
+    def _comes_to_nothing(self, change: Change) -> bool:
+        """Return whether a change set lists a resource only because it reads the ARN of one that changes.
+
+        What is not replaced keeps its ARN, so nothing is done to the reader once the value is known.
+        """
+        kept = {other.logical_id for other in self.changes if other.action == "modify"}
+        return change.action == "modify" and bool(change.reads) and kept.issuperset(change.reads)
 
     def count(self, action: Action) -> int:
         return sum(change.action == action for change in self.changes)
@@ -222,7 +232,17 @@ def _change(data: Mapping[str, Any]) -> Change:
         physical_id=data.get("PhysicalResourceId") or "",
         properties=tuple(dict.fromkeys(name for name in names if name)),
         policy=data.get("PolicyAction") or "",
+        reads=_read_arns(data.get("Details") or ()),
     )
+
+
+def _read_arns(details: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return whose ARNs may change a resource; nothing when there is any other reason."""
+    entities = [str(detail.get("CausingEntity", "")) for detail in details]
+    sources = {(detail.get("Evaluation"), detail.get("ChangeSource")) for detail in details}
+    if sources != {("Dynamic", "ResourceAttribute")} or not all(entity.endswith("Arn") for entity in entities):
+        return ()
+    return tuple(dict.fromkeys(entity.partition(".")[0] for entity in entities))
 
 
 def _values(answer: Mapping[str, Any]) -> dict[str, str]:

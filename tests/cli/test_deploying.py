@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,8 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from blueprints.cli import blueprints
+from blueprints.cli.progress import TerminalReporter
+from blueprints.deploy.aws import AwsCli
+from blueprints.deploy.change_sets import ChangeSet
 from blueprints.deploy.local import Emulator
+from blueprints.deploy.plan import Change, StackPlan
+from blueprints.deploy.traffic import RuleTraffic
 from blueprints.model.errors import DeployError
+from blueprints.render.manifest import StackEntry
 
 TEMPLATE = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -34,6 +41,42 @@ Resources:
 Outputs:
   Where:
     Value: !Ref Words
+"""
+
+
+BALANCED = """
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Subnet: {Type: AWS::EC2::Subnet, Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}}
+  Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Subnets: [!Ref Subnet]}}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      LoadBalancerArn: !Ref Balancer
+      Port: 80
+      Protocol: HTTP
+      DefaultActions: [{Type: fixed-response, FixedResponseConfig: {StatusCode: "404"}}]
+  Blue:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties: {Port: 8000, Protocol: HTTP, VpcId: !Ref Vpc, TargetType: ip}
+  Green:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties: {Port: 8000, Protocol: HTTP, VpcId: !Ref Vpc, TargetType: ip}
+  Production:
+    Type: AWS::ElasticLoadBalancingV2::ListenerRule
+    Properties:
+      ListenerArn: !Ref Listener
+      Priority: 1
+      Conditions: [{Field: path-pattern, PathPatternConfig: {Values: [/*]}}]
+      Actions:
+        - Type: forward
+          ForwardConfig:
+            TargetGroups:
+              - {TargetGroupArn: !Ref Blue, Weight: 100}
+              - {TargetGroupArn: !Ref Green, Weight: 0}
+Outputs:
+  Rule: {Value: !Ref Production}
+  Green: {Value: !Ref Green}
 """
 
 
@@ -116,6 +159,51 @@ def test_delete_says_what_goes_and_asks(person: Person) -> None:
     assert "tiny-dev-words: 2 resources would be deleted" in kept.stderr
     assert "Nothing was deleted." in kept.stderr
     assert "DELETE_COMPLETE" in gone.stderr
+
+
+@pytest.fixture
+def balanced(rendered: Path) -> Path:
+    """The same folder with a load balancer, whose rule is left to ECS."""
+    (rendered / "tiny" / "dev" / "words.yaml").write_text(BALANCED, encoding="utf-8")
+    path = rendered / "tiny" / "dev" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["stacks"][0] |= {"parameters": [], "owned_by_ecs": ["Production"], "outputs": ["Rule", "Green"]}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    return rendered / "tiny" / "dev" / "words.yaml"
+
+
+@pytest.mark.row("RC-18")
+def test_live_traffic_moves_only_when_the_rule_is_named(person: Person, balanced: Path, emulator: Emulator) -> None:
+    made = person.types("deploy", "--yes")
+    outputs = {line.split()[1]: line.split()[2] for line in made.stdout.splitlines()}
+    group = {"TargetGroupArn": outputs["Green"], "Weight": 100}
+    actions = json.dumps([{"Type": "forward", "ForwardConfig": {"TargetGroups": [group]}}])
+    cli = AwsCli("us-east-1", endpoint_url=emulator.endpoint_url, environment=emulator.environment)
+    cli.run("elbv2", "modify-rule", "--rule-arn", outputs["Rule"], "--actions", actions)
+    balanced.write_text(BALANCED.replace("/*", "/api/*"), encoding="utf-8")
+    refused = person.types("deploy", "--yes")
+    allowed = person.types("deploy", "--yes", "--allow-traffic-shift", "Production")
+
+    assert str(refused.exception).endswith("let the traffic move: --allow-traffic-shift Production")
+    assert (
+        "~ Production (AWS::ElasticLoadBalancingV2::ListenerRule): Conditions (weights owned by ECS)" in allowed.stderr
+    )
+    assert "live traffic moves at Production: from Green 100 to Blue 100, Green 0" in allowed.stderr
+    assert allowed.exit_code == 0
+
+
+@pytest.mark.parametrize(("live", "line"), [("Blue", "✓ no traffic moves at"), ("Green", "! live traffic moves at")])
+def test_a_terminal_says_which_rules_ecs_rewrites_and_what_an_update_does_to_them(live: str, line: str) -> None:
+    rule = Change("modify", "Rule", "AWS::ElasticLoadBalancingV2::ListenerRule", properties=("Conditions",))
+    entry = StackEntry(name="web", stack_name="tiny-web", region="us-east-1", yaml="web.yaml", json="web.json")
+    change_set = ChangeSet("tiny-web", "blueprints-1", "UPDATE", makes_stack=False)
+    out = io.StringIO()
+    report = TerminalReporter(out)
+    report.plan(StackPlan(entry, change_set, "arn", (rule,), left_to_ecs=frozenset({"Rule"})))
+    report.rule_checked(RuleTraffic(rule, {live: 1}, {"Blue": 100}))
+
+    assert "weights owned by ECS" in " ".join(out.getvalue().split())
+    assert f"  {line} Rule: " in out.getvalue()
 
 
 def test_an_image_tag_without_an_image_is_refused(person: Person) -> None:
