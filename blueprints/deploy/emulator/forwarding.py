@@ -81,13 +81,13 @@ def _with_balancers(original: Any) -> Any:
     @functools.wraps(original)
     def describe(params: Mapping[str, Any]) -> Any:
         for arn, group in internals.TARGET_GROUPS.items():
-            group["LoadBalancerArns"] = _balancers(arn)
+            group["LoadBalancerArns"] = balancers(arn)
         return original(params)
 
     return describe
 
 
-def _balancers(group: str) -> list[str]:
+def balancers(group: str) -> list[str]:
     """Whose listeners or rules forward to the target group, with whatever weight."""
     of_listener = {arn: listener["LoadBalancerArn"] for arn, listener in internals.LISTENERS.items()}
     forwarding = {arn for arn, listener in internals.LISTENERS.items() if group in _groups(listener["DefaultActions"])}

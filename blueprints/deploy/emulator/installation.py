@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blueprints.deploy.emulator import forwarding, guards, internals, network_acls, repairs, schemas, views
+from blueprints.deploy.emulator import (
+    forwarding,
+    guards,
+    health_checks,
+    internals,
+    network_acls,
+    repairs,
+    schemas,
+    views,
+    waf_logging,
+)
 from blueprints.deploy.emulator.handlers import EXTENSIONS, REPAIRED
 from blueprints.deploy.emulator.resources import Handler, Made, Reality, Wanted
 from blueprints.deploy.emulator.stand_in import StandIn
@@ -30,6 +40,8 @@ def install() -> dict[str, Reality]:
     views.install()
     forwarding.install()
     network_acls.install()
+    health_checks.install()
+    waf_logging.install()
     repairs.install()
     return realities
 

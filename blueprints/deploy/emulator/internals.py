@@ -16,12 +16,16 @@ from ministack.services import (
     cloudformation,
     cloudwatch,
     ec2,
+    ecs,
+    route53,
     secretsmanager,
+    sns,
+    waf,
 )
 from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
 from ministack.services.cloudformation import handlers as actions
 
-__all__ = ["actions", "alb", "app", "changesets", "ec2", "engine", "helpers", "provisioners", "stacks"]
+__all__ = ["actions", "alb", "app", "changesets", "ec2", "engine", "helpers", "provisioners", "route53", "stacks"]
 
 # The type's create, update and delete functions, by resource type.
 RESOURCE_HANDLERS: MutableMapping[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS
@@ -37,12 +41,16 @@ ACTIONS: MutableMapping[str, Callable[[dict[str, Any]], tuple[int, dict[str, str
 MODELS: MutableMapping[str, dict[str, str]] = cloudcontrol._resources
 ALARMS: MutableMapping[str, dict[str, Any]] = cloudwatch._alarms
 SECRETS: MutableMapping[str, dict[str, Any]] = secretsmanager._secrets
+TOPICS: MutableMapping[str, dict[str, Any]] = sns._topics
+WEB_ACLS: MutableMapping[str, dict[str, Any]] = waf._web_acls
 LOAD_BALANCERS: MutableMapping[str, dict[str, Any]] = alb._lbs
 LISTENERS: MutableMapping[str, dict[str, Any]] = alb._listeners
 RULES: MutableMapping[str, dict[str, Any]] = alb._rules
 TARGET_GROUPS: MutableMapping[str, dict[str, Any]] = alb._tgs
 ALB_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], bytes]]] = alb._ACTION_MAP
 LOAD_BALANCER_ATTRIBUTES: MutableMapping[str, list[dict[str, str]]] = alb._lb_attrs
+# By "cluster/service".
+ECS_SERVICES: MutableMapping[str, dict[str, Any]] = ecs._services
 EC2_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], bytes]]] = ec2._ACTION_MAP
 ADDRESSES: MutableMapping[str, dict[str, Any]] = ec2._addresses
 NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways
@@ -81,6 +89,16 @@ def error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
 
 def ec2_error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
     answer: tuple[int, dict[str, str], bytes] = ec2._error(code, message, 400)
+    return answer
+
+
+def json_error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    answer: tuple[int, dict[str, str], bytes] = responses.error_response_json(code, message, 400)
+    return answer
+
+
+def json_answer(content: Any) -> tuple[int, dict[str, str], bytes]:
+    answer: tuple[int, dict[str, str], bytes] = responses.json_response(content)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from blueprints.deploy.emulator.handlers import ec2, ecs, ipv6, natives, services
+from blueprints.deploy.emulator.handlers import ec2, ecs, ipv6, natives, services, stores
 from blueprints.deploy.emulator.handlers.security_groups import SecurityGroupRule
 from blueprints.deploy.emulator.resources import Handler
 
@@ -29,21 +29,25 @@ EXTENSIONS: Mapping[str, Handler] = {
     "AWS::Logs::Delivery": services.DELIVERY,
     "AWS::Logs::DeliveryDestination": services.DELIVERY_DESTINATION,
     "AWS::Logs::DeliverySource": services.DELIVERY_SOURCE,
-    "AWS::Route53::HealthCheck": services.HEALTH_CHECK,
+    "AWS::Route53::HealthCheck": services.HealthCheck(),
     "AWS::Route53::RecordSetGroup": services.RecordSetGroup(),
     "AWS::SecretsManager::ResourcePolicy": services.SECRET_POLICY,
+    "AWS::SecretsManager::RotationSchedule": services.RotationSchedule(),
     "AWS::WAFv2::IPSet": services.IP_SET,
+    "AWS::WAFv2::LoggingConfiguration": services.WEB_ACL_LOGGING,
     "AWS::WAFv2::WebACLAssociation": services.WEB_ACL_ASSOCIATION,
 }
 
 REPAIRED: Mapping[str, Callable[[Handler], Handler]] = {
     "AWS::CloudWatch::Alarm": natives.Alarm,
-    "AWS::DynamoDB::Table": natives.Table,
+    "AWS::DynamoDB::Table": stores.Table,
     "AWS::EC2::Subnet": ipv6.Subnet,
+    "AWS::ECS::Cluster": natives.Cluster,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": natives.LoadBalancer,
     "AWS::IAM::InstanceProfile": natives.InstanceProfile,
     "AWS::RDS::DBCluster": natives.Database,
     "AWS::RDS::DBInstance": natives.Database,
-    "AWS::S3::Bucket": natives.Bucket,
+    "AWS::S3::Bucket": stores.Bucket,
+    "AWS::SNS::Topic": natives.Topic,
     "AWS::SecretsManager::Secret": natives.Secret,
 }

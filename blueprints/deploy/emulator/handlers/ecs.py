@@ -6,9 +6,9 @@ which the CLI then cannot read, and drop half of a service's properties; its API
 
 # ruff: noqa: ARG002 - a handler takes what the protocol hands it
 
-from blueprints.deploy.emulator import internals
+from blueprints.deploy.emulator import forwarding, internals
 from blueprints.deploy.emulator.api import call, parameters
-from blueprints.deploy.emulator.resources import Made, Properties, Wanted
+from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
 
 
 class TaskDefinition:
@@ -33,22 +33,48 @@ class TaskDefinition:
 class Service:
     def create(self, wanted: Wanted) -> Made:
         name = wanted.get("ServiceName") or internals.physical_name(wanted.stack_name, wanted.logical_id)
+        _require_balancers(wanted)
         asked = parameters("ecs", "CreateService", {"DesiredCount": 1, **wanted.properties, "ServiceName": name})
         made = call("ecs", "CreateService", asked)["service"]
+        _complete(str(made["serviceArn"]), wanted)
         return Made(str(made["serviceArn"]), {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]})
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
+        _require_balancers(wanted)
         changed = {name: value for name, value in wanted.properties.items() if before.get(name) != value}
         # Without DesiredCount in the template CloudFormation leaves alone what autoscaling has set.
         name = physical_id.rsplit("/", 1)[-1]
         key = {"Cluster": wanted.get("Cluster", "default"), "Service": name}
         call("ecs", "UpdateService", parameters("ecs", "UpdateService", {**changed, **key}))
+        _complete(physical_id, wanted)
         _retag(physical_id, before, wanted)
         return Made(physical_id, {"ServiceArn": physical_id, "Name": name})
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         key = {"cluster": properties.get("Cluster", "default"), "service": physical_id.rsplit("/", 1)[-1]}
         call("ecs", "DeleteService", {**key, "force": True})
+
+
+def _require_balancers(wanted: Wanted) -> None:
+    """ECS refuses a service before a listener or a rule forwards to its target groups."""
+    for each in wanted.get("LoadBalancers") or ():
+        alternate = each.get("AdvancedConfiguration", {}).get("AlternateTargetGroupArn")
+        for group in filter(None, (each.get("TargetGroupArn"), alternate)):
+            if group in internals.TARGET_GROUPS and not forwarding.balancers(group):
+                reason = f"The target group with targetGroupArn {group} does not have an associated load balancer."
+                raise RefusedError(
+                    f"Invalid request provided: {reason} (Service: AmazonECS, InvalidParameterException)"
+                )
+
+
+def _complete(arn: str, wanted: Wanted) -> None:
+    """What MiniStack's ECS drops, where the API shows it: Service Connect is shown with the newest deployment."""
+    service = internals.ECS_SERVICES[arn.split(":service/", 1)[1]]
+    asked = parameters("ecs", "CreateService", wanted.properties)
+    shown = ("availabilityZoneRebalancing", "enableECSManagedTags", "propagateTags", "serviceRegistries")
+    service |= {name: asked[name] for name in shown if name in asked}
+    if "serviceConnectConfiguration" in asked:
+        service["deployments"][0]["serviceConnectConfiguration"] = asked["serviceConnectConfiguration"]
 
 
 class CapacityProvider:

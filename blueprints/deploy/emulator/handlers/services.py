@@ -2,13 +2,14 @@
 
 # ruff: noqa: ARG002 - a handler takes what the protocol hands it
 
+import hashlib
 import json
 from typing import Any
 
 from blueprints.deploy.emulator import internals
 from blueprints.deploy.emulator.api import call, parameters
 from blueprints.deploy.emulator.handlers.api_resource import ApiResource
-from blueprints.deploy.emulator.resources import Made, Properties, Wanted
+from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
 
 
 def _named(wanted: Wanted, property_name: str, longest: int = 64) -> dict[str, Any]:
@@ -58,10 +59,7 @@ DELIVERY = ApiResource(
     create_call="CreateDelivery",
     asked=lambda wanted: {
         **wanted.properties,
-        "s3DeliveryConfiguration": {
-            "suffixPath": wanted.get("S3SuffixPath", ""),
-            "enableHiveCompatiblePath": wanted.get("S3EnableHiveCompatiblePath", False),
-        },
+        **_delivered_to_s3(wanted),
         "tags": _tag_map(wanted),
     },
     made=lambda _, __, answer: Made(
@@ -69,20 +67,6 @@ DELIVERY = ApiResource(
     ),
     delete_call="DeleteDelivery",
     key=lambda physical_id, _: {"id": physical_id},
-)
-
-HEALTH_CHECK = ApiResource(
-    service="route53",
-    create_call="CreateHealthCheck",
-    update_call="UpdateHealthCheck",
-    asked=lambda wanted: {
-        "CallerReference": internals.physical_name(wanted.stack_name, wanted.logical_id, longest=64),
-        "HealthCheckConfig": wanted["HealthCheckConfig"],
-        **wanted["HealthCheckConfig"],
-    },
-    made=lambda _, __, answer: Made(answer["HealthCheck"]["Id"], {"HealthCheckId": answer["HealthCheck"]["Id"]}),
-    delete_call="DeleteHealthCheck",
-    key=lambda physical_id, _: {"HealthCheckId": physical_id},
 )
 
 OIDC_PROVIDER = ApiResource(
@@ -116,6 +100,16 @@ WEB_ACL_ASSOCIATION = ApiResource(
     made=lambda wanted, _, __: Made(f"{wanted['ResourceArn']}|{wanted['WebACLArn']}"),
     delete_call="DisassociateWebACL",
     key=lambda physical_id, _: {"ResourceArn": physical_id.split("|")[0]},
+)
+
+WEB_ACL_LOGGING = ApiResource(
+    service="wafv2",
+    create_call="PutLoggingConfiguration",
+    update_call="PutLoggingConfiguration",
+    asked=lambda wanted: {"LoggingConfiguration": wanted.properties},
+    made=lambda wanted, _, __: Made(wanted["ResourceArn"]),
+    delete_call="DeleteLoggingConfiguration",
+    key=lambda physical_id, _: {"ResourceArn": physical_id},
 )
 
 SECRET_POLICY = ApiResource(
@@ -154,6 +148,13 @@ BUDGET = ApiResource(
 )
 
 
+def _delivered_to_s3(wanted: Wanted) -> dict[str, Any]:
+    """Only a delivery to a bucket has a path; the API refuses an empty one."""
+    named = {"S3SuffixPath": "suffixPath", "S3EnableHiveCompatiblePath": "enableHiveCompatiblePath"}
+    given = {name: wanted[property_name] for property_name, name in named.items() if property_name in wanted.properties}
+    return {"s3DeliveryConfiguration": given} if given else {}
+
+
 def _amounts(wanted: Wanted) -> dict[str, Any]:
     """The API takes an amount of money as text."""
     budget = dict(wanted["Budget"])
@@ -163,6 +164,69 @@ def _amounts(wanted: Wanted) -> dict[str, Any]:
 
 def _tag_map(wanted: Wanted) -> dict[str, str]:
     return {each["Key"]: each["Value"] for each in wanted.get("Tags", [])}
+
+
+class HealthCheck:
+    """A check's tags are a call of their own."""
+
+    _REPLACING = ("Type", "MeasureLatency", "RequestInterval")
+
+    def create(self, wanted: Wanted) -> Made:
+        reference = internals.physical_name(wanted.stack_name, wanted.logical_id, longest=64)
+        asked = {"CallerReference": reference, "HealthCheckConfig": wanted["HealthCheckConfig"]}
+        made = call("route53", "CreateHealthCheck", parameters("route53", "CreateHealthCheck", asked))
+        check = str(made["HealthCheck"]["Id"])
+        self._tag(check, {}, wanted)
+        return Made(check, {"HealthCheckId": check})
+
+    def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
+        old, new = before["HealthCheckConfig"], wanted["HealthCheckConfig"]
+        if any(old.get(name) != new.get(name) for name in self._REPLACING):
+            internals.NAME_SEED.set(hashlib.sha256(physical_id.encode()).hexdigest()[:8])
+            return self.create(wanted)
+        asked = parameters("route53", "UpdateHealthCheck", {**new, "HealthCheckId": physical_id})
+        call("route53", "UpdateHealthCheck", asked)
+        self._tag(physical_id, before, wanted)
+        return Made(physical_id, {"HealthCheckId": physical_id})
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        call("route53", "DeleteHealthCheck", {"HealthCheckId": physical_id})
+
+    def _tag(self, check: str, before: Properties, wanted: Wanted) -> None:
+        kept = {each["Key"] for each in wanted.get("HealthCheckTags", [])}
+        dropped = [each["Key"] for each in before.get("HealthCheckTags", []) if each["Key"] not in kept]
+        asked = {"AddTags": wanted.get("HealthCheckTags", []), "RemoveTagKeys": dropped}
+        tags = parameters("route53", "ChangeTagsForResource", {name: value for name, value in asked.items() if value})
+        if tags:
+            call("route53", "ChangeTagsForResource", {"ResourceType": "healthcheck", "ResourceId": check, **tags})
+
+
+class RotationSchedule:
+    """MiniStack's call for it rotates at once, without the function, so the schedule is written into the secret."""
+
+    _KEPT = ("RotationLambdaARN", "RotationRules")
+
+    def create(self, wanted: Wanted) -> Made:
+        secret = self._secret(wanted["SecretId"])
+        if secret is None:
+            raise RefusedError("Secrets Manager can't find the specified secret.")
+        for name in self._KEPT:
+            secret.pop(name, None)
+        secret |= {name: wanted[name] for name in self._KEPT if name in wanted.properties}
+        secret["RotationEnabled"] = True
+        return Made(secret["ARN"], {"Id": secret["ARN"]})
+
+    def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
+        return self.create(wanted)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        secret = self._secret(physical_id)
+        if secret is not None:
+            secret["RotationEnabled"] = False
+
+    def _secret(self, name: str) -> dict[str, Any] | None:
+        """By ARN or by name."""
+        return next((each for key, each in internals.SECRETS.items() if name in {key, each["ARN"]}), None)
 
 
 class Trail:
