@@ -6,8 +6,9 @@ import pytest
 from troposphere import Parameter, Ref
 
 from blueprints.components import dashboard
-from blueprints.components.dashboard import Dashboard
+from blueprints.components.dashboard import Dashboard, Group, GroupedDashboard
 from blueprints.components.metrics import ServiceMetrics
+from blueprints.model.errors import SettingsError
 
 pytestmark = pytest.mark.row("FR-13")
 
@@ -95,3 +96,76 @@ def test_hosts_of_both_colours_are_shown(body_of):
     text, values = body_of(Dashboard("Service", metrics=colours))
     assert (values["TargetGroup1"], values["TargetGroup2"]) == ({"Ref": "Blue"}, {"Ref": "Green"})
     assert text.count("${TargetGroup2}") == 2
+
+
+# Groups
+
+
+def requests(count):
+    return [dashboard.request_count()] * count
+
+
+def grouped(*groups, **options):
+    return GroupedDashboard("Main", names={"LoadBalancer": Ref("LoadBalancerName")}, groups=groups, **options)
+
+
+@pytest.fixture
+def places_of(stack_of, properties_of):
+    """Where each widget of a grouped dashboard stands: its column, row, width and height."""
+
+    def read(made):
+        text, _ = properties_of(stack_of(made), "MainDashboard")["DashboardBody"]["Fn::Sub"]
+        return [tuple(one[key] for key in ("x", "y", "width", "height")) for one in json.loads(text)["widgets"]]
+
+    return read
+
+
+@pytest.mark.row("RC-13")
+def test_no_linter_finds_anything_in_groups(stack_of, findings, parameters):
+    made = grouped(Group("Load", 60, requests(2)), Group("Health", 300, requests(1)))
+    assert [resource.title for resource in made.resources()] == ["MainDashboard"]
+    assert findings(stack_of(parameters[0], made)) == []
+
+
+@pytest.mark.row("RC-13")
+def test_each_group_stands_under_its_heading_and_has_its_period(stack_of, properties_of):
+    made = grouped(Group("Load", 60, requests(1)), Group("Health", 300, requests(1)))
+    text, values = properties_of(stack_of(made), "MainDashboard")["DashboardBody"]["Fn::Sub"]
+    shown = [(one["type"], one["properties"]) for one in json.loads(text)["widgets"]]
+    assert [one.get("markdown", one.get("period")) for _, one in shown] == ["## Load", 60, "## Health", 300]
+    assert [kind for kind, _ in shown] == ["text", "metric", "text", "metric"]
+    assert values == {"LoadBalancer": {"Ref": "LoadBalancerName"}}
+
+
+@pytest.mark.row("RC-13")
+def test_widgets_of_a_group_share_the_width(places_of):
+    assert places_of(grouped(Group("Three", 60, requests(3)), Group("Four", 60, requests(4)))) == [
+        (0, 0, 24, 1),
+        (0, 1, 8, 6),
+        (8, 1, 8, 6),
+        (16, 1, 8, 6),
+        (0, 7, 24, 1),
+        (0, 8, 6, 6),
+        (6, 8, 6, 6),
+        (12, 8, 6, 6),
+        (18, 8, 6, 6),
+    ]
+
+
+@pytest.mark.row("RC-13")
+def test_a_long_group_goes_on_in_another_row_and_an_empty_one_is_a_heading(places_of):
+    made = grouped(Group("Five", 60, requests(5)), Group("None", 60, []), Group("One", 60, requests(1)))
+    assert places_of(made)[5:] == [(0, 7, 6, 6), (0, 13, 24, 1), (0, 14, 24, 1), (0, 15, 24, 6)]
+
+
+@pytest.mark.row("RC-13")
+def test_a_name_that_is_not_given_is_an_error():
+    with pytest.raises(SettingsError, match="dashboard: give LoadBalancer in names; there are Cluster"):
+        GroupedDashboard("Main", names={"Cluster": Ref("Cluster")}, groups=[Group("Load", 60, requests(1))])
+
+
+@pytest.mark.row("RC-13")
+def test_a_dashboard_has_a_name_only_when_one_is_asked_for(stack_of, properties_of):
+    named = grouped(Group("Load", 60, requests(1)), physical_name="recipe-chatbot-dev")
+    assert properties_of(stack_of(named), "MainDashboard")["DashboardName"] == "recipe-chatbot-dev"
+    assert "DashboardName" not in properties_of(stack_of(grouped(Group("Load", 60, requests(1)))), "MainDashboard")
