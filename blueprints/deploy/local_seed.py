@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from blueprints.model.errors import DeployError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from blueprints.render.manifest import Manifest, ParameterEntry, StackEntry
+    from blueprints.render.manifest import Manifest, ParameterEntry, SecretEntry, StackEntry
 
 IMAGE_TAG = "local"
 ZONE = "example.com"
@@ -54,7 +55,7 @@ class Seeder:
             if secret.kind == "secretsmanager":
                 producer = manifest.stack(secret.stack or "")
                 arn = self._output(producer, secret.output or "")
-                value = ("--secret-id", arn, "--secret-string", _VALUE)
+                value = ("--secret-id", arn, "--secret-string", _secret_value(secret, manifest))
                 self._cli(producer.region).run("secretsmanager", "put-secret-value", *value)
         for image in entry.images:
             declared = entry.parameter(image.parameter)
@@ -146,6 +147,17 @@ class Seeder:
 
     def _cli(self, region: str) -> AwsCli:
         return AwsCli(region, endpoint_url=self._endpoint_url, environment=self._environment)
+
+
+def _secret_value(secret: SecretEntry, manifest: Manifest) -> str:
+    """The value itself, or one JSON object with the members that any stack reads from the same secret."""
+    same = [each for entry in manifest.stacks for each in entry.secrets if _place(each) == _place(secret)]
+    members = {each.json_key: _VALUE for each in same if each.json_key}
+    return json.dumps(members) if members else _VALUE
+
+
+def _place(secret: SecretEntry) -> tuple[str | None, str | None]:
+    return secret.stack, secret.output
 
 
 def _fits(parameter: ParameterEntry, value: str) -> bool:

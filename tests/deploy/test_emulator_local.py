@@ -101,6 +101,19 @@ def test_images_and_secrets_are_there_before_the_service(local: LocalAccount, ma
     assert found["Type"] == "SecureString"
 
 
+def test_a_secret_that_is_read_by_members_gets_all_of_them(local: LocalAccount, manifest: Manifest) -> None:
+    service = manifest.stack("service")
+    key = service.secrets[1]
+    members = tuple(key.model_copy(update={"json_key": name}) for name in ("api_key", "organization"))
+    readers = [service.model_copy(update={"secrets": (member,)}) for member in members]
+    manifest = manifest.model_copy(update={"stacks": (*manifest.stacks[:2], *readers)})
+    _deploy(local, manifest, "data")
+    local.emulator.before_stack(readers[0], manifest)
+    named = ("--secret-id", local.outputs("app-data")["KeyArn"])
+    value = local.aws("secretsmanager", "get-secret-value", *named)["SecretString"]
+    assert json.loads(value).keys() == {"api_key", "organization"}
+
+
 def test_every_resource_has_a_reality(local: LocalAccount, manifest: Manifest) -> None:
     assert reality_table(local.emulator, manifest) == [
         ("Repository", "AWS::ECR::Repository", "native"),
