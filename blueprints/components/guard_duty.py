@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from troposphere import events, guardduty
+from troposphere import Sub, events, guardduty, iam
 
+from blueprints.access import grants, keys, topic_policies
+from blueprints.components.alert_topic import AlertTopic
 from blueprints.model.component import Component
 from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
@@ -108,47 +110,69 @@ class GuardDuty(Component):
 
 
 class FindingAlerts(Component):
-    """Findings that are severe enough, as messages a person can read, on a topic that lets EventBridge publish.
+    """Findings that are severe enough, as messages a person can read.
 
-    GuardDuty puts its findings on the account's default event bus, whoever made the detector.
+    GuardDuty puts its findings on the account's default event bus, whoever made the detector. The rule publishes in a
+    role: the service itself would have to be let in by the topic's key from every account (``keys.used_to_publish``).
 
     Args:
-        name: first part of the logical id.
-        topic: ARN of the topic.
+        name: first part of the logical ids.
+        topic: who hears of them; made with ``events=True``.
         severity: findings below it are not sent; 1 to 10, high begins at 7.
 
     Raises:
-        SettingsError: no finding can have the severity.
+        SettingsError: no finding can have the severity, or the topic takes messages of alarms only.
 
     """
 
-    def __init__(self, name: str, *, topic: Any, severity: float) -> None:
+    def __init__(self, name: str, *, topic: AlertTopic, severity: float) -> None:
         if not LOWEST_SEVERITY <= severity <= HIGHEST_SEVERITY:
             raise SettingsError(
                 f"{name}: severity is {severity}; GuardDuty's findings have {LOWEST_SEVERITY} to {HIGHEST_SEVERITY}"
             )
+        if not topic.events:
+            raise SettingsError(f"{name}: {topic.topic.title} takes messages of alarms only; make it with events=True")
+        self.role = because(
+            "Lets the rule publish to this one topic.",
+            iam.Role(
+                f"{name}Role",
+                AssumeRolePolicyDocument=grants.trust(
+                    "events", source_arn=Sub("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*")
+                ),
+                Policies=[
+                    grants.policy("Publish", topic_policies.publish(topic.arn), keys.encrypt_messages(topic.key_arn))
+                ],
+            ),
+        )
         self.rule = because(
             f"Sends GuardDuty's findings from severity {severity:g} to the topic.",
             events.Rule(
                 f"{name}Rule",
                 Description=f"GuardDuty findings from severity {severity:g}",
                 State="ENABLED",
-                EventPattern={
-                    "source": ["aws.guardduty"],
-                    "detail-type": ["GuardDuty Finding"],
-                    "detail": {"severity": [{"numeric": [">=", _shortest(severity)]}]},
-                },
+                EventPattern=_findings_from(severity),
                 Targets=[
                     events.Target(
                         Id="topic",
-                        Arn=topic,
+                        Arn=topic.arn,
+                        # A target in SNS may have a role since 2025-03; the topic's policy need not name it then.
+                        RoleArn=self.role.get_att("Arn"),
                         InputTransformer=events.InputTransformer(InputPathsMap=FINDING, InputTemplate=MESSAGE),
                     )
                 ],
             ),
-            must=["The topic and its key let events.amazonaws.com in, or findings go unheard"],
             mutable="free-to-tune",
         )
+
+
+def _findings_from(severity: float) -> dict[str, Any]:
+    """The events of findings of this severity and more; 7 is written 7 rather than 7.0."""
+    least = int(severity) if severity == int(severity) else severity
+    return {
+        "source": ["aws.guardduty"],
+        "detail-type": ["GuardDuty Finding"],
+        "detail": {"severity": [{"numeric": [">=", least]}]},
+    }
 
 
 def check(protections: Sequence[Protection], agents: Sequence[Agent], left_out: Sequence[Protection]) -> None:
@@ -185,8 +209,3 @@ def _feature(
 
 def _status(*, on: bool) -> str:
     return "ENABLED" if on else "DISABLED"
-
-
-def _shortest(number: float) -> int | float:
-    """7 rather than 7.0."""
-    return int(number) if number == int(number) else number

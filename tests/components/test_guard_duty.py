@@ -4,8 +4,9 @@ import json
 
 import botocore.session
 import pytest
-from troposphere import GetAtt, Parameter, Ref
+from troposphere import GetAtt
 
+from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.guard_duty import AGENTS, FINDING, MESSAGE, PROTECTIONS, FindingAlerts, GuardDuty
 from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.row("RC-22")
 
 @pytest.fixture
 def topic():
-    return Parameter("TopicArn", Type="String", Description="The topic")
+    return AlertTopic("Alerts", events=True)
 
 
 def features(properties):
@@ -23,8 +24,12 @@ def features(properties):
 
 
 def test_logical_ids_are_a_promise(topic):
-    parts = [GuardDuty("Account"), FindingAlerts("Findings", topic=topic.ref(), severity=7)]
-    assert [resource.title for part in parts for resource in part.resources()] == ["AccountDetector", "FindingsRule"]
+    parts = [GuardDuty("Account"), FindingAlerts("Findings", topic=topic, severity=7)]
+    assert [resource.title for part in parts for resource in part.resources()] == [
+        "AccountDetector",
+        "FindingsRole",
+        "FindingsRule",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def test_logical_ids_are_a_promise(topic):
     ],
 )
 def test_no_linter_finds_anything(stack_of, findings, topic, detector):
-    alerts = FindingAlerts("Findings", topic=topic.ref(), severity=8.9)
+    alerts = FindingAlerts("Findings", topic=topic, severity=8.9)
     assert findings(stack_of(topic, detector, alerts)) == []
 
 
@@ -96,14 +101,33 @@ def test_the_names_are_those_of_the_api():
 
 @pytest.mark.parametrize(("severity", "written"), [(7, 7), (7.0, 7), (8.9, 8.9), (1, 1), (10, 10)])
 def test_findings_from_a_severity_on_are_sent(stack_of, properties_of, topic, severity, written):
-    alerts = FindingAlerts("Findings", topic=topic.ref(), severity=severity)
+    alerts = FindingAlerts("Findings", topic=topic, severity=severity)
     rule = properties_of(stack_of(topic, alerts), "FindingsRule")
     assert json.dumps(rule["EventPattern"]["detail"]) == json.dumps({"severity": [{"numeric": [">=", written]}]})
     assert rule["EventPattern"]["source"] == ["aws.guardduty"]
     assert rule["EventPattern"]["detail-type"] == ["GuardDuty Finding"]
     assert rule["State"] == "ENABLED"
     (target,) = rule["Targets"]
-    assert target["Arn"] == {"Ref": "TopicArn"}
+    assert target["Arn"] == {"Ref": "AlertsTopic"}
+
+
+def test_the_rule_publishes_in_a_role_that_may_do_nothing_else(stack_of, properties_of, topic):
+    stack = stack_of(topic, FindingAlerts("Findings", topic=topic, severity=7))
+    assert properties_of(stack, "FindingsRule")["Targets"][0]["RoleArn"] == {"Fn::GetAtt": ["FindingsRole", "Arn"]}
+    role = properties_of(stack, "FindingsRole")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": ["events.amazonaws.com"]}
+    assert set(trust["Condition"]) == {"StringEquals", "ArnLike"}
+    (policy,) = role["Policies"]
+    assert [(one["Action"], one["Resource"]) for one in policy["PolicyDocument"]["Statement"]] == [
+        (["sns:Publish"], [{"Ref": "AlertsTopic"}]),
+        (["kms:Decrypt", "kms:GenerateDataKey"], [{"Fn::GetAtt": ["AlertsKey", "Arn"]}]),
+    ]
+
+
+def test_a_topic_that_takes_only_alarms_is_refused():
+    with pytest.raises(SettingsError, match="Findings: AlertsTopic takes messages of alarms only"):
+        FindingAlerts("Findings", topic=AlertTopic("Alerts"), severity=7)
 
 
 def test_the_message_uses_every_value_it_takes_from_the_event():
@@ -115,7 +139,7 @@ def test_the_message_uses_every_value_it_takes_from_the_event():
 @pytest.mark.parametrize("severity", [0.9, 10.1, -1, float("nan")])
 def test_a_severity_that_no_finding_has_is_refused(severity):
     with pytest.raises(SettingsError, match="findings have 1 to 10"):
-        FindingAlerts("Findings", topic=Ref("TopicArn"), severity=severity)
+        FindingAlerts("Findings", topic=AlertTopic("Alerts", events=True), severity=severity)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Account: what an AWS account has once in a Region, whatever runs in it: GuardDuty, with its findings sent by mail.
+
+Nobody has to deploy it, and no architecture needs it. Its stack is one for all environments of an account, because a
+second detector in the same Region is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from blueprints.components.alert_topic import AlertTopic
+from blueprints.components.guard_duty import Agent, FindingAlerts, Frequency, GuardDuty, Protection, check
+from blueprints.model import settings as model
+from blueprints.model.errors import SettingsError
+from blueprints.model.stack import Stack
+
+# What decides about a detector, and nothing where another one is used.
+OF_THE_DETECTOR = ("protections", "runtime_agents", "left_out", "finding_frequency", "suspended")
+
+
+class Settings(model.Settings):
+    """Settings of an account in a Region."""
+
+    # One stack for all environments: none of them may have defaults of its own.
+    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")] = "account"
+    """First part of every stack's name and the value of the tag Project."""
+    keep_data: Literal[True] = True
+    """Stacks that environments share are always kept: termination protection is on."""
+    detector: Literal["create", "existing"] = "create"
+    """Make the detector, or leave the one that there is, an organization's perhaps, and only send its findings."""
+    protections: list[Protection] = Field(default_factory=list)
+    """Protection plans that are on, each charged beside the foundational detection: S3_DATA_EVENTS and EKS_AUDIT_LOGS
+    by the event, EBS_MALWARE_PROTECTION, LAMBDA_NETWORK_LOGS and AI_PROTECTION by the GB, RDS_LOGIN_EVENTS and
+    RUNTIME_MONITORING by vCPU and month."""
+    runtime_agents: list[Agent] = Field(default_factory=list)
+    """What GuardDuty installs for RUNTIME_MONITORING: ECS_FARGATE_AGENT_MANAGEMENT, EC2_AGENT_MANAGEMENT,
+    EKS_ADDON_MANAGEMENT; on Fargate nothing is seen without it."""
+    left_out: list[Protection] = Field(default_factory=list)
+    """Protection plans that the Region does not have, and that may not even be turned off there."""
+    finding_frequency: Frequency = "SIX_HOURS"
+    """How often a finding that goes on is sent again; a new one is sent within five minutes."""
+    suspended: bool = False
+    """Stop watching, and being charged, without losing the findings that there are."""
+    alert_severity: Annotated[float, Field(ge=1, le=10)] = 7
+    """Severity from which findings are sent: low begins at 1, medium at 4, high at 7, critical at 9."""
+    alert_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+    """Address that findings are sent to; it has to confirm once."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        fields = type(self).model_fields
+        defaults = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+        if self.log_retention_days != defaults["log_retention_days"]:
+            raise SettingsError(
+                f"log_retention_days: {self.log_retention_days} decides nothing here, no log group is made; leave it "
+                f"out or give {defaults['log_retention_days']}"
+            )
+        for name in OF_THE_DETECTOR if self.detector == "existing" else ():
+            if getattr(self, name) != defaults[name]:
+                raise SettingsError(
+                    f"{name}: {getattr(self, name)!r} needs detector to be 'create'; whoever made the detector that "
+                    "exists decides about it"
+                )
+        check(self.protections, self.runtime_agents, self.left_out)
+        return self
+
+
+def build(settings: Settings) -> list[Stack]:
+    """Threat detection, which environments share."""
+    return [_guardduty(settings)]
+
+
+def _guardduty(settings: Settings) -> Stack:
+    """The detector, where there is none yet, and the way from a finding to a person."""
+    stack = Stack(
+        "guardduty",
+        settings,
+        shared=True,
+        description=_description(settings),
+        arch="GuardDuty detector -> findings on the default event bus -> rule -> encrypted SNS topic -> people",
+        must=["One for an account and Region", "Somebody has to subscribe to the topic, and to confirm it"],
+    )
+    if settings.detector == "create":
+        guard = stack.add(
+            GuardDuty(
+                "Account",
+                protections=settings.protections,
+                agents=settings.runtime_agents,
+                left_out=settings.left_out,
+                frequency=settings.finding_frequency,
+                suspended=settings.suspended,
+            )
+        )
+        stack.output("DetectorId", guard.id, "The detector, as GuardDuty's commands ask for it")
+    topic = stack.add(AlertTopic("Alerts", email=settings.alert_email, events=True))
+    stack.add(FindingAlerts("Findings", topic=topic, severity=settings.alert_severity))
+    stack.output("AlertTopicArn", topic.arn, "Subscribe here to hear of findings")
+    return stack
+
+
+def _description(settings: Settings) -> str:
+    if settings.detector == "existing":
+        return "Findings of the GuardDuty detector that exists in the account and Region, sent to people"
+    return (
+        "GuardDuty of an account in a Region, which can have one detector. Deploy it only where `aws guardduty "
+        "list-detectors` names none; otherwise it fails with `a detector already exists for the current account`. Then "
+        "render it with the setting detector=existing, or import the detector. In an organization the delegated "
+        "administrator manages GuardDuty: leave the detector to it. The detector stays when the stack goes"
+    )
