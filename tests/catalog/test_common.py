@@ -8,7 +8,8 @@ import re
 import pytest
 
 from blueprints import catalog
-from blueprints.catalog import cooking_assistant, facerec
+from blueprints.catalog import account, cooking_assistant, facerec
+from blueprints.components.guard_duty import AGENTS, PROTECTIONS
 from blueprints.model.context import KEY
 from blueprints.model.retention import STATEFUL
 from blueprints.render import to_json, to_yaml
@@ -36,6 +37,11 @@ LONGEST = {
     "capacity": "spot-above-first",
 }
 EVERYTHING = {
+    "account": account.Settings(
+        **{name: value for name, value in LONGEST.items() if name in account.Settings.model_fields},
+        protections=PROTECTIONS,
+        runtime_agents=AGENTS,
+    ),
     "cooking-assistant": cooking_assistant.Settings(
         **LONGEST, storage="aurora", cache=True, autoscaling=True, sign_in="people-and-machines"
     ),
@@ -136,10 +142,10 @@ def test_prod_keeps_what_holds_data(name):
 
 @pytest.mark.row("XX-05")
 @pytest.mark.parametrize("name", catalog.names())
-def test_dev_leaves_nothing_behind_but_the_images(name):
+def test_dev_leaves_nothing_behind_but_what_environments_share(name):
     for stack in render(name, "dev").stacks:
         policies = {resource.resource.get("DeletionPolicy") for resource in stack.resources.values()}
-        assert policies <= ({"RetainExceptOnCreate"} if stack.shared else {None, "Delete"})
+        assert policies <= {None, "Delete"} | ({"RetainExceptOnCreate"} if stack.shared else set())
         assert stack.termination_protection is stack.shared
 
 
@@ -253,6 +259,8 @@ def test_every_taggable_resource_carries_project_and_environment(name, environme
 @pytest.mark.parametrize("name", catalog.names())
 def test_owner_and_cost_centre_are_tags_where_they_are_given(name):
     rendered = render(name, "dev", owner="kitchen", cost_center="4711")
-    tags = rendered.one("AWS::ECS::Service")["Tags"]
-    assert {"Key": "Owner", "Value": "kitchen"} in tags
-    assert {"Key": "CostCenter", "Value": "4711"} in tags
+    resources = [resource for template in rendered.templates.values() for resource in template["Resources"].values()]
+    listed = [tags for each in resources if isinstance(tags := each.get("Properties", {}).get("Tags"), list)]
+    assert listed
+    assert all({"Key": "Owner", "Value": "kitchen"} in tags for tags in listed)
+    assert all({"Key": "CostCenter", "Value": "4711"} in tags for tags in listed)

@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from blueprints import catalog
-from blueprints.catalog import cooking_assistant, facerec
+from blueprints.catalog import account, cooking_assistant, facerec
 from blueprints.checks.lint import lint
+from blueprints.components.guard_duty import AGENTS, PROTECTIONS
 from blueprints.components.task_size import FARGATE_SIZES
 from blueprints.model.errors import SettingsError
 from blueprints.model.settings import RETENTION_DAYS
 from blueprints.render import to_yaml
 
-KINDS = {"cooking-assistant": cooking_assistant.Settings, "facerec": facerec.Settings}
+KINDS = {"account": account.Settings, "cooking-assistant": cooking_assistant.Settings, "facerec": facerec.Settings}
 NAME = st.from_regex(r"[a-z][a-z0-9-]{1,8}[a-z0-9]", fullmatch=True)
 WORD = st.from_regex(r"[A-Za-z0-9 ._-]{1,20}", fullmatch=True).map(str.strip).filter(bool)
 
@@ -55,6 +56,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "application_environment": WORD,
     "parameter_path": st.sampled_from(["/facerec/", "/a/b.c/d-e/"]),
     "backup_days": st.integers(1, 3650),
+    "protections": st.lists(st.sampled_from(PROTECTIONS), max_size=len(PROTECTIONS)),
+    "runtime_agents": st.lists(st.sampled_from(AGENTS), max_size=len(AGENTS)),
+    "left_out": st.lists(st.sampled_from(PROTECTIONS), max_size=2),
+    "alert_severity": st.integers(1, 10) | st.floats(1, 10),
 }
 
 
@@ -72,6 +77,8 @@ def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
         else:
             assert choices, f"{name}.{field}: say in VALUES what it takes"
             fields[field] = st.sampled_from(choices)
+    if "task_cpu" not in kind.model_fields:
+        return st.fixed_dictionaries({}, optional=fields)
     sizes = st.sampled_from([(cpu, memory) for cpu, memories in FARGATE_SIZES.items() for memory in memories])
     return st.tuples(st.fixed_dictionaries({}, optional=fields), sizes).map(
         lambda pair: {**pair[0], "task_cpu": pair[1][0], "task_memory": pair[1][1]}
@@ -131,7 +138,7 @@ def test_any_invalid_value_is_refused_by_name_and_value(name, data):
     except SettingsError as error:
         message = str(error)
         assert field in message
-        parts = [value, *(value.values() if isinstance(value, dict) else [])]
+        parts = [value, *(value.values() if isinstance(value, dict) else value if isinstance(value, list) else [])]
         assert any(repr(part) in message or str(part) in message for part in parts)
         assert "give " in message or "needs " in message or "has to " in message or "than " in message
     else:
@@ -141,5 +148,5 @@ def test_any_invalid_value_is_refused_by_name_and_value(name, data):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_setting_that_there_is_not_is_refused_with_the_nearest_that_there_is(name):
-    with pytest.raises(SettingsError, match=r"egres: no such setting \(did you mean egress\?"):
-        KINDS[name](egres="public")
+    with pytest.raises(SettingsError, match=r"regio: no such setting \(did you mean region\?"):
+        KINDS[name](regio="us-east-1")

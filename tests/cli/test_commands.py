@@ -83,7 +83,7 @@ def test_version_is_the_packages() -> None:
 def test_list_gives_a_line_for_each_architecture_with_what_it_is() -> None:
     lines = dict(line.split(None, 1) for line in invoke("list").stdout.splitlines())
 
-    assert list(lines) == ["cooking-assistant", "facerec"]
+    assert list(lines) == ["account", "cooking-assistant", "facerec"]
     assert all(len(description.split()) > 3 for description in lines.values())
 
 
@@ -102,6 +102,8 @@ def test_render_without_names_writes_both_environments_of_every_architecture(tmp
     committed = {path.relative_to(output) for path in output.rglob("*") if path.is_file()}
     assert written == committed
     assert [Path(line).relative_to(tmp_path).as_posix() for line in result.stdout.splitlines()] == [
+        "account/dev/manifest.json",
+        "account/prod/manifest.json",
         "cooking-assistant/dev/manifest.json",
         "cooking-assistant/prod/manifest.json",
         "facerec/dev/manifest.json",
