@@ -286,7 +286,7 @@ def test_the_page_names_our_command_for_a_secret_first_and_then_the_aws_cli(note
 
 def test_an_architecture_can_add_to_its_page(notes, templates, out):
     plain = (rendered(out, notes()) / "README.md").read_text("utf-8")
-    (templates / "pages").mkdir()
+    (templates / "pages").mkdir(exist_ok=True)
     text = "## Costs\n\n[[ blueprint.NOTE ]], [[ environments[0].name ]]\n"
     (templates / "pages" / "notes.md.jinja").write_text(text, encoding="utf-8")
     page = (rendered(out, notes()) / "README.md").read_text("utf-8")
