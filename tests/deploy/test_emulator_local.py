@@ -107,7 +107,7 @@ def test_a_secret_that_is_read_by_members_gets_all_of_them(local: LocalAccount, 
     members = tuple(key.model_copy(update={"json_key": name}) for name in ("api_key", "organization"))
     readers = [service.model_copy(update={"secrets": (member,)}) for member in members]
     manifest = manifest.model_copy(update={"stacks": (*manifest.stacks[:2], *readers)})
-    _deploy(local, manifest, "data")
+    _deploy(local, manifest, "registry", "data")
     local.emulator.before_stack(readers[0], manifest)
     named = ("--secret-id", local.outputs("app-data")["KeyArn"])
     value = local.aws("secretsmanager", "get-secret-value", *named)["SecretString"]
