@@ -33,9 +33,9 @@ RESERVED_MEBIBYTES, MOST_MEBIBYTES = 128, 256
 class Collector(Component):
     """A collector as a container of the application's task, and the log group that its metrics pass through.
 
-    The service adds ``container`` to its task definition, with a log configuration, ``variables`` to its application
-    container, together with an OTEL_SERVICE_NAME, and ``permissions`` to its task role. The collector is not essential:
-    it is started again when it ends, and the application goes on without it.
+    The service takes ``container`` as a sidecar, the application's container ``variables``, together with an
+    OTEL_SERVICE_NAME, and the task role ``permissions``. The collector is not essential: it is started again when it
+    ends, and the application goes on without it.
 
     Args:
         name: first part of the logical ids.
@@ -84,11 +84,6 @@ class Collector(Component):
             ReadonlyRootFilesystem=True,
             User="4317:4317",
         )
-
-    @property
-    def started_first(self) -> ecs.ContainerDependency:
-        """What the application container depends on: ECS then stops the collector last, with what it still holds."""
-        return ecs.ContainerDependency(ContainerName="collector", Condition="START")
 
     @property
     def variables(self) -> dict[str, Any]:

@@ -43,7 +43,6 @@ def task(collector):
         Image="public.ecr.aws/docker/library/python:3.13-slim",
         Essential=True,
         Environment=[ecs.Environment(Name=key, Value=value) for key, value in collector.variables.items()],
-        DependsOn=[collector.started_first],
     )
     definition = ecs.TaskDefinition(
         "TaskDefinition",
@@ -84,10 +83,6 @@ def test_the_application_sends_over_grpc_to_its_own_task(collector):
 def test_the_application_goes_on_without_it_and_it_is_started_again(container):
     assert container["Essential"] is False
     assert container["RestartPolicy"] == {"Enabled": True, "RestartAttemptPeriod": 60}
-
-
-def test_it_is_stopped_after_the_application(collector):
-    assert collector.started_first.to_dict() == {"ContainerName": "collector", "Condition": "START"}
 
 
 def test_it_asks_itself_how_it_is_with_what_the_image_has(container):
