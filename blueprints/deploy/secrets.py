@@ -154,9 +154,7 @@ def _keys(manifest: Manifest, entry: SecretEntry) -> tuple[str, ...]:
     """Return the JSON keys that any stack reads of the same secret."""
     entries = [each for stack in manifest.stacks for each in stack.secrets]
     same = [each for each in entries if (each.stack, each.output) == (entry.stack, entry.output)]
-    # Until manifests have json_key.
-    keys = {key for each in same if (key := getattr(each, "json_key", None))}
-    return tuple(sorted(keys))
+    return tuple(sorted({each.json_key for each in same if each.json_key}))
 
 
 def deploy_command(manifest: Manifest, entry: StackEntry) -> str:

@@ -97,6 +97,16 @@ def test_a_secret_that_two_stacks_read_is_one_place(project):
     assert [entry.name for entry in secret.readers] == ["app", "web"]
 
 
+@pytest.mark.row("RC-08")
+def test_a_secret_knows_every_json_key_that_is_read_of_it(project):
+    project.exists("data", with_data(project))
+    assert [secret.keys for secret in find(project)] == [()]
+    project.add("app", template({"Jobs": queue()}), secrets=[{**MADE, "json_key": "api_key"}])
+    assert [secret.keys for secret in find(project)] == [("api_key",)]
+    project.add("web", template({"Jobs": queue()}), secrets=[{**MADE, "name": "USER", "json_key": "user"}])
+    assert [secret.keys for secret in find(project)] == [("api_key", "user")] * 2
+
+
 def test_a_secret_tells_whether_it_has_a_value(project, proxy):
     project.exists("data", with_data(project))
     # The emulator gives every secret a first version, AWS only one that was made with a value.
