@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from blueprints.model.errors import TemplateError
 from blueprints.model.stack import Stack
 from blueprints.render import yaml
+from blueprints.render.json_text import to_text
 
 SECTIONS = (
     "AWSTemplateFormatVersion",
@@ -49,8 +49,8 @@ PARAMETER = (
 
 
 def to_json(stack: Stack) -> str:
-    """The template as JSON, indented by two."""
-    return json.dumps(to_dict(stack), indent=2) + "\n"
+    """The template as JSON, indented by two; what fits on a line stands on one."""
+    return to_text(to_dict(stack))
 
 
 def to_yaml(stack: Stack) -> str:

@@ -147,9 +147,9 @@ def test_a_template_explains_itself(name):
 
 
 def test_json_is_indented_by_two(stack):
-    lines = to_json(stack).splitlines()
-    assert lines[:2] == ["{", '  "AWSTemplateFormatVersion": "2010-09-09",']
-    assert to_json(stack) == json.dumps(to_dict(stack), indent=2) + "\n"
+    text = to_json(stack)
+    assert text.splitlines()[:2] == ["{", '  "AWSTemplateFormatVersion": "2010-09-09",']
+    assert json.loads(text) == to_dict(stack)
 
 
 def test_rendering_changes_nothing_of_the_stack(stack):
