@@ -268,10 +268,11 @@ class Person:
         arguments = ["put-secret", self.architecture, "dev", "--output", str(self.output), *options]
         return CliRunner(env=self._environment).invoke(blueprints, arguments, input=f"{VALUE}\n")
 
-    def service(self) -> dict[str, Any]:
-        outputs = self.account.cli("us-east-1").run(
-            "cloudformation", "describe-stacks", "--stack-name", f"{self.architecture}-dev-service"
-        )["Stacks"][0]["Outputs"]
+    def service(self, stack: str = "service") -> dict[str, Any]:
+        stack_name = f"{self.architecture}-dev-{stack}"
+        outputs = self.account.aws("cloudformation", "describe-stacks", "--stack-name", stack_name)["Stacks"][0][
+            "Outputs"
+        ]
         named = {each["OutputKey"]: each["OutputValue"] for each in outputs}
         asked = ("--cluster", named["ClusterName"], "--services", named["ServiceName"])
         return dict(self.account.aws("ecs", "describe-services", *asked)["services"][0])
@@ -325,15 +326,39 @@ def test_a_service_that_runs_is_rolled_with_the_same_task_definition(cook: Perso
 def test_a_parameter_is_put_before_and_after_its_service(face: Person) -> None:
     first = face.puts("PINECONE_API_KEY")
     face.account.deploy({**face.account.seed()})
-    before = face.service()["deployments"][0]["id"]
+    before = deployed(face.service())
     # Nothing but this secret: it needs no name.
     second = face.puts()
 
     assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
     assert "facerec-dev-service is not deployed yet" in first.stderr
-    assert face.service()["deployments"][0]["id"] != before
+    assert deployed(face.service()) != before
     read = face.account.aws("ssm", "get-parameter", "--name", "/facerec/PINECONE_API_KEY", "--with-decryption")
     assert (read["Parameter"]["Type"], read["Parameter"]["Value"]) == ("SecureString", VALUE)
+
+
+@pytest.mark.row("RC-08")
+def test_a_key_is_put_as_json_and_only_the_service_that_reads_it_is_rolled(
+    emulator: Emulator, forked_cli: Path, tmp_path: Path
+) -> None:
+    CliRunner().invoke(
+        blueprints, ["render", "recipe-chatbot", "dev", "--output", str(tmp_path)], catch_exceptions=False
+    )
+    chat = Person(emulator, forked_cli, tmp_path, "recipe-chatbot")
+    chat.account.deploy(chat.account.seed())
+    before = {name: chat.service(name) for name in ("backend", "frontend")}
+    result = chat.puts("OPENAI_API_KEY", "--wait")
+
+    assert result.exit_code == 0, result.output
+    _, arn, _ = result.stdout.split()
+    read = chat.account.aws("secretsmanager", "get-secret-value", "--secret-id", arn)["SecretString"]
+    assert json.loads(read) == {"api_key": VALUE}
+    rolled = {name for name in before if deployed(chat.service(name)) != deployed(before[name])}
+    assert rolled == {"backend"}
+
+
+def deployed(service: dict[str, Any]) -> str:
+    return str(service["deployments"][0]["id"])
 
 
 # The shell entry point
