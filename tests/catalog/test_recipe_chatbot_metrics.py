@@ -6,7 +6,7 @@ import re
 import pytest
 from troposphere import Ref, logs
 
-from blueprints.catalog import _chatbot_metrics as chatbot
+from blueprints.catalog.recipe_chatbot import metrics as chatbot
 from blueprints.checks.lint import lint
 from blueprints.components.collector import ENDPOINT
 from blueprints.components.dashboard import GroupedDashboard

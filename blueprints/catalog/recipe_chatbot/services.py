@@ -1,0 +1,249 @@
+"""The two services: the backend that talks to the model, and the frontend that people see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from awacs.aws import Statement
+from troposphere import Select, Split, cloudwatch, ecs
+
+from blueprints.access import grants
+from blueprints.access.connections import Peer, connect, reach_https
+from blueprints.catalog._web_service import ask_for_image, place, task_bounds
+from blueprints.catalog.recipe_chatbot import data as keys
+from blueprints.catalog.recipe_chatbot.configuration import Configuration
+from blueprints.catalog.recipe_chatbot.metrics import QUEUE_DEPTH, log_metrics
+from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, Part
+from blueprints.catalog.recipe_chatbot.platform import target_group_names
+from blueprints.catalog.recipe_chatbot.settings import Settings
+from blueprints.components.alarms import deployment_alarm
+from blueprints.components.autoscaling import Autoscaling, BacklogPerTask, ScheduledCapacity
+from blueprints.components.blue_green import TrafficShift
+from blueprints.components.cluster import ClusterName
+from blueprints.components.collector import Collector
+from blueprints.components.container import TEMPORARY, Container
+from blueprints.components.fargate_service import FargateService
+from blueprints.components.log_metrics import LogMetrics
+from blueprints.components.repository import image_uri
+from blueprints.components.rollout import Hook, Rollout
+from blueprints.components.secret import SecretValue
+from blueprints.components.service_connect import ServiceConnect
+from blueprints.components.target_group import Targets
+from blueprints.components.task_size import TaskSize
+from blueprints.model import parameters
+from blueprints.model.stack import Stack
+
+# The document's cooldowns, both ways.
+COOLDOWN_SECONDS = 300
+
+# Where Next.js keeps what it has rendered; everything else of the image is read-only.
+NEXT_CACHE = "/app/.next/cache"
+
+
+def backend_stack(settings: Settings, network: Stack | None, data: Stack, platform: Stack) -> Stack:
+    """The backend, its keys and configuration, what is counted in its log, and the collector beside it."""
+    stack = Stack(
+        "backend",
+        settings,
+        description=f"Recipe Chatbot {settings.environment}: the backend (FastAPI)",
+        arch="Load balancer and frontend -> backend tasks -> OpenAI and SERP over HTTPS; a collector beside them",
+        must=["No value of a secret is ever written into this template"],
+    )
+    configuration = stack.add(Configuration(settings, origin=stack.from_stack(platform, "Url")))
+    stack.secrets += keys.sources(data)
+    collector = None
+    if settings.tracing:
+        collector = stack.add(
+            Collector(
+                BACKEND.name,
+                namespace=settings.namespace,
+                log_retention_days=settings.log_retention_days,
+                log_group_name=settings.name("backend-metrics", under=settings.log_folder),
+            )
+        )
+    service = _service(
+        stack,
+        settings,
+        BACKEND,
+        network=network,
+        platform=platform,
+        variables={
+            "METRIC_NAMESPACE": settings.namespace,
+            **({"OTEL_SERVICE_NAME": "recipe-chatbot-backend", **collector.variables} if collector else {}),
+            **settings.backend_variables,
+        },
+        secrets={**configuration.values, **_keys(stack, data)},
+        labels=configuration.labels,
+        may=[grants.put_metrics(settings.namespace), *(collector.permissions if collector else [])],
+        sidecars=[collector.container] if collector else [],
+        known_as=BACKEND.known_as,
+    )
+    stack.output("SecurityGroupId", service.security_group_id, "Security group of the backend's tasks")
+    stack.add(
+        LogMetrics(BACKEND.name, log_group=service.log_group, namespace=settings.namespace, metrics=log_metrics())
+    )
+    backlog = BacklogPerTask(settings.target_queue_depth, settings.namespace, QUEUE_DEPTH.name, QUEUE_DEPTH.dimensions)
+    _scale(stack, settings, service, memory=settings.target_memory, backlog=backlog)
+    return stack
+
+
+def frontend_stack(settings: Settings, network: Stack | None, platform: Stack, backend: Stack) -> Stack:
+    """The frontend, which calls the backend by its name in the namespace."""
+    stack = Stack(
+        "frontend",
+        settings,
+        description=f"Recipe Chatbot {settings.environment}: the frontend (Next.js)",
+        arch="Load balancer -> frontend tasks -> backend by Service Connect",
+    )
+    service = _service(
+        stack,
+        settings,
+        FRONTEND,
+        network=network,
+        platform=platform,
+        variables={
+            "ENVIRONMENT": settings.application_environment,
+            "BACKEND_URL": f"http://{BACKEND.known_as}:{BACKEND.port}",
+            **settings.frontend_variables,
+        },
+        temporary=[*TEMPORARY, NEXT_CACHE],
+    )
+    callee = Peer(BACKEND.name, stack.from_stack(backend, "SecurityGroupId"), BACKEND.port)
+    service.wait_for(*stack.add([*connect(service, callee)]))
+    _scale(stack, settings, service)
+    return stack
+
+
+def _service(  # noqa: PLR0913 - what tells the two services apart
+    stack: Stack,
+    settings: Settings,
+    part: Part,
+    *,
+    network: Stack | None,
+    platform: Stack,
+    variables: Mapping[str, Any],
+    secrets: Mapping[str, SecretValue] | None = None,
+    labels: Mapping[str, Any] | None = None,
+    temporary: Sequence[str] = TEMPORARY,
+    may: Sequence[Statement] = (),
+    sidecars: Sequence[ecs.ContainerDefinition] = (),
+    known_as: str | None = None,
+) -> FargateService:
+    """One container of a repository of its own, behind the platform's load balancer."""
+    tag = ask_for_image(stack, part.repository)
+    container = Container(
+        name=part.known_as,
+        image=image_uri(part.repository, tag),
+        port=part.port,
+        environment=variables,
+        secrets=secrets or {},
+        health_path=part.health_path if settings.container_health_check else None,
+        start_seconds=settings.start_seconds,
+        user=settings.run_as or None,
+        writable=settings.writable_root or settings.shell,
+        temporary=temporary,
+        port_name=known_as,
+        labels=labels or {},
+    )
+    service = FargateService(
+        part.name,
+        network=place(stack, settings, network, "tasks"),
+        cluster=ClusterName(stack.from_stack(platform, "ClusterName")),
+        container=container,
+        repository=part.repository,
+        size=_size(stack, settings, part),
+        targets=Targets(stack.from_stack(platform, f"{part.name}TargetGroup1Arn")),
+        tasks=None,
+        may=may,
+        log_retention_days=settings.log_retention_days,
+        log_group_name=settings.name(part.known_as, under=settings.log_folder),
+        grace_seconds=settings.start_seconds,
+        capacity=settings.capacity,
+        arm=settings.arm,
+        shell=settings.shell,
+        rollout=_rollout(stack, settings, part, platform),
+        sidecars=sidecars,
+        connect=ServiceConnect(
+            stack.from_stack(platform, "NamespaceArn"), known_as=known_as, answer_seconds=settings.answer_seconds
+        ),
+        physical_name=settings.name(part.known_as),
+    )
+    balancer = Peer("Public", stack.from_stack(platform, "LoadBalancerSecurityGroupId"))
+    service.wait_for(*stack.add([*connect(balancer, service), reach_https(service)]))
+    # Not the cluster's own output: an output cannot hand on another stack's.
+    stack.output("ClusterName", Select(1, Split("/", service.service.ref())), "The ECS cluster")
+    stack.output("ServiceName", service.service_name, "The ECS service")
+    stack.output("LogGroupName", service.log_group.ref(), "Where the application's log is")
+    return stack.add(service)
+
+
+def _size(stack: Stack, settings: Settings, part: Part) -> TaskSize:
+    cpu, memory = getattr(settings, f"{part.known_as}_cpu"), getattr(settings, f"{part.known_as}_memory")
+    return TaskSize.ask(stack, cpu=cpu, memory=memory, of=part.name)
+
+
+def _keys(stack: Stack, data: Stack) -> dict[str, SecretValue]:
+    """The keys of the services that the backend calls, each one key of a JSON secret."""
+    return {
+        variable: SecretValue.from_stack(stack, data, name, key=True) for variable, (name, _, _) in keys.KEYS.items()
+    }
+
+
+def _rollout(stack: Stack, settings: Settings, part: Part, platform: Stack) -> Rollout:
+    """How new versions come, and the alarm that turns them back."""
+    alarm = stack.add(_deployment_alarm(stack, part, platform))
+    if settings.deployment == "rolling":
+        return Rollout(alarms=[alarm])
+    hooks = []
+    if settings.deployment_hook:
+        function = stack.add(parameters.function_arn("DeploymentHookArn", "decides whether a deployment may go on"))
+        hooks.append(stack.add(Hook(part.name, function_arn=function.ref(), stages=settings.hook_stages)))
+    shift = TrafficShift.from_stack(stack, platform, part.name)
+    return Rollout(shift, alarms=[alarm], hooks=hooks, bake_minutes=settings.bake_minutes)
+
+
+def _deployment_alarm(stack: Stack, part: Part, platform: Stack) -> cloudwatch.Alarm:
+    return deployment_alarm(
+        f"{part.name}DeploymentAlarm",
+        load_balancer=stack.from_stack(platform, "LoadBalancerFullName"),
+        target_groups=target_group_names(stack, platform, part),
+    )
+
+
+def _scale(
+    stack: Stack,
+    settings: Settings,
+    service: FargateService,
+    *,
+    memory: int | None = None,
+    backlog: BacklogPerTask | None = None,
+) -> None:
+    """Bounds that load moves between, and no tasks at all while the environment sleeps."""
+    key = service.name.lower()
+    least, most = getattr(settings, f"{key}_minimum_tasks"), getattr(settings, f"{key}_maximum_tasks")
+    minimum, maximum = task_bounds(stack, least, most, of=service.name)
+    scaling = Autoscaling(
+        service.name,
+        service=service,
+        minimum=minimum,
+        maximum=maximum,
+        cpu=settings.target_cpu,
+        memory=memory,
+        backlog=backlog,
+        schedule=_night(settings, minimum, maximum) if settings.sleep else [],
+        out_seconds=COOLDOWN_SECONDS,
+    )
+    stack.add(scaling)
+
+
+def _night(settings: Settings, minimum: Any, maximum: Any) -> list[ScheduledCapacity]:
+    """No tasks from evening to morning, and over the weekend.
+
+    Only a clock can wake a service up again: without tasks there is no metric that scaling could follow.
+    """
+    zone = settings.time_zone
+    return [
+        ScheduledCapacity("wake-up", f"cron(0 {settings.wakes_at} ? * MON-FRI *)", minimum, maximum, zone),
+        ScheduledCapacity("go-to-sleep", f"cron(0 {settings.sleeps_at} * * ? *)", 0, 0, zone),
+    ]
