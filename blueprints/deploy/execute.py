@@ -165,9 +165,9 @@ class _Run:
             lifted = lift_policy(cli, entry, allowed, self.report)
         elif plan.change_set_type == "UPDATE":
             set_policy(cli, entry, self.report)
-        events = newest_events(cli, plan.stack_id, 1)
-        operation = Operation(cli, entry, plan.stack_id, events[0].event_id if events else "")
         try:
+            events = newest_events(cli, plan.stack_id, 1)
+            operation = Operation(cli, entry, plan.stack_id, events[0].event_id if events else "")
             change_sets.execute(cli, plan.change_set)
             return operation.wait(frozenset({f"{plan.change_set_type}_COMPLETE"}), self.report, self.clock)
         except DeployError:

@@ -289,6 +289,19 @@ def test_a_failed_update_puts_a_lifted_policy_back(project):
     assert json.loads(cloudformation.get_stack_policy(StackName=stack)["StackPolicyBody"]) == DENY_REPLACE
 
 
+def test_a_lifted_policy_is_put_back_when_the_update_cannot_even_begin(project, proxy):
+    stack = project.add(
+        "app", template({"Jobs": queue(QueueName=f"{project.name}-b")}), retained=["Jobs"], stack_policy=DENY_REPLACE
+    )
+    project.exists("app", template({"Jobs": queue(QueueName=f"{project.name}-a")}))
+    cloudformation = project.account.client("cloudformation")
+    cloudformation.set_stack_policy(StackName=stack, StackPolicyBody=json.dumps(DENY_REPLACE))
+    proxy.inject("DescribeStackEvents", denied("cloudformation:DescribeStackEvents"))
+    with pytest.raises(AccessDeniedError):
+        project.deploy(allow_replace=["Jobs"])
+    assert json.loads(cloudformation.get_stack_policy(StackName=stack)["StackPolicyBody"]) == DENY_REPLACE
+
+
 def test_a_template_too_large_for_any_bucket_is_refused(project):
     project.add("app", large(1_100_000))
     with pytest.raises(DeployError, match=r"at most 1,048,576, also from a bucket: split the stack"):

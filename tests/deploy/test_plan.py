@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from blueprints.deploy.plan import Change, holds_data, plan_stack
+from blueprints.deploy.change_sets import ChangeSet
+from blueprints.deploy.plan import Change, StackPlan, holds_data, plan_stack
 from blueprints.deploy.stacks import deletion_policies, parameter_defaults
 from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
@@ -202,6 +203,40 @@ def test_waiting_has_an_end_and_leaves_nothing(project, proxy):
     with pytest.raises(DeployError, match=r"still waiting for the change set of .* after 120 minutes"):
         plan_of(project, clock=Clock(now=lambda: next(hours), sleep=lambda _: None, limit=7200))
     assert project.account.stack(stack) is None
+
+
+RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
+
+
+@pytest.mark.parametrize(
+    ("action", "reads", "touched"),
+    [
+        ("modify", ("Group",), False),
+        ("replace", ("Group",), True),
+        ("conditional-replace", ("Group",), True),
+        ("modify", (), True),
+        ("modify", ("Group", "Listener"), True),
+    ],
+)
+def test_a_rule_that_only_reads_the_arn_of_what_is_kept_is_not_touched(project, action, reads, touched):
+    project.add("app", template({"Jobs": queue()}))
+    rule = Change("modify", "Rule", RULE, reads=reads)
+    changes = (Change(action, "Group", "AWS::ElasticLoadBalancingV2::TargetGroup"), rule)
+    change_set = ChangeSet("app", "c", "UPDATE", makes_stack=False)
+    left = frozenset({"Rule"})
+    plan = StackPlan(project.manifest().stack("app"), change_set, "arn", changes, left_to_ecs=left)
+    assert plan.rules_of_ecs == ((rule,) if touched else ())
+
+
+def test_a_rule_that_is_made_and_what_is_no_rule_are_never_touched(project):
+    project.add("app", template({"Jobs": queue()}), owned_by_ecs=["Rule", "Jobs"])
+    project.exists("app", template({"Jobs": queue(DelaySeconds=1)}))
+    plan = plan_of(project)
+    assert plan.left_to_ecs == {"Rule", "Jobs"}
+    assert plan.rules_of_ecs == ()
+    made = StackPlan(plan.entry, plan.change_set, "arn", (Change("add", "Rule", RULE),), left_to_ecs=plan.left_to_ecs)
+    assert made.is_left_to_ecs(made.changes[0])
+    assert made.rules_of_ecs == ()
 
 
 def test_a_change_counts_by_its_action(project):

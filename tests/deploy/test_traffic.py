@@ -195,6 +195,11 @@ def test_an_update_elsewhere_leaves_the_weights_alone_and_asks_for_none(shifted,
     assert "lifted" not in shifted.told
 
 
+def test_a_target_group_that_changes_as_well_hides_no_change_of_the_rule(shifted):
+    lines = shifted.refusal(platform(Green=group(HealthCheckPath="/health"), Production=rule("/api/*")))
+    assert lines[2:4] == ["    live weights: Blue 0, Green 100", "    after the update: Blue 100, Green 0"]
+
+
 def test_making_a_rule_asks_for_no_weights_and_marks_it(live, proxy):
     assert f"+ Production ({RULE_TYPE}) (weights owned by ECS)\n" in live.told
     assert "DescribeRules" not in proxy.operations()
