@@ -19,6 +19,12 @@ E9011  the target group of an awsvpc service has the target type ip
 E9012  a service has a launch type or a capacity provider strategy
 E9013  a container's secret is written in the form of ECS
 E9014  a suppression has a reason
+E9015  a condition that compares exactly has no wildcard in its value
+E9016  a blue/green service has a rule, two target groups with a load balancer, and no circuit breaker
+E9017  a rule group in a web ACL has OverrideAction, every other rule has Action
+E9018  what a web ACL logs to has a name that begins with aws-waf-logs-
+E9019  a public NAT gateway is in a subnet with a route to the internet
+W9020  Service Connect for HTTP says how long a request may take
 =====  ============================================================================================
 
 What a condition or an intrinsic function decides is not known here, and what is not known is no finding.
