@@ -538,12 +538,35 @@ def test_no_rule_crashes_on_nonsense(key, broken):
         )
     }
     template = {"Resources": {kind.replace(":", ""): made for kind, made in kinds.items()}}
+    assert crashes(template) == []
+
+
+BROKEN_INSIDE = {
+    "deployment settings with a number for a key": service(DeploymentConfiguration={1: 2}),
+    "load balancers that are a text": service(LoadBalancers="all"),
+    "timeout with a number for a key": service(
+        ServiceConnectConfiguration={"Services": [{"PortName": "api", "Timeout": {1: 2}}]}
+    ),
+    "Service Connect that is a list": service(ServiceConnectConfiguration=[None]),
+    "web ACL rule that is nothing": resource("WAFv2::WebACL", Rules=[None]),
+    "web ACL rule without a statement": resource("WAFv2::WebACL", Rules=[{"Statement": None}]),
+    "web ACL statement with a number for a key": resource("WAFv2::WebACL", Rules=[{"Statement": {1: 2}}]),
+    "web ACL action with a number for a key": resource(
+        "WAFv2::WebACL", Rules=[{"Statement": MANAGED, "Action": {1: 2}}]
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN_INSIDE.values(), ids=BROKEN_INSIDE)
+def test_no_rule_crashes_on_nonsense_inside_a_resource(broken):
+    assert crashes({"Resources": {"Broken": broken, "Task": 5}}) == []
+
+
+def crashes(template):
+    """What our rules, and not cfn-lint's, could not bear."""
     matches = cfn_lint._matches(Path("t.yaml"), yaml.safe_dump(template), ["us-east-1"])
-    assert [match.message for match in matches if match.rule.id == "E0002" and _ours(match.message)] == []
-
-
-def _ours(message):
-    return any(f"rule {prefix}" in message for prefix in OURS)
+    messages = [match.message for match in matches if match.rule.id == "E0002"]
+    return [message for message in messages if any(f"rule {prefix}" in message for prefix in OURS)]
 
 
 def test_the_folder_of_rules_works_alone_with_the_command_line_of_cfn_lint(tmp_path):

@@ -27,7 +27,7 @@ class AwsvpcTargetsAreAddresses(CloudFormationLintRule):
             for service in cfn.get_resources(["AWS::ECS::Service"])
             if _is_awsvpc(resources, graph, service)
             for name in sorted(set(_referred(graph, service, "LoadBalancers")))
-            if (found := _wrong_type(resources[name])) is not None
+            if (found := _wrong_type(resources.get(name, {}))) is not None
         ]
 
 
@@ -36,7 +36,7 @@ def _is_awsvpc(resources: dict[str, Any], graph: Any, service: str) -> bool:
     network = properties.get("NetworkConfiguration")
     if properties.get("LaunchType") == "FARGATE" or (isinstance(network, dict) and "AwsvpcConfiguration" in network):
         return True
-    tasks = [_properties(resources[name]) for name in _referred(graph, service, "TaskDefinition")]
+    tasks = [_properties(resources.get(name, {})) for name in _referred(graph, service, "TaskDefinition")]
     return any(
         task.get("NetworkMode") == "awsvpc" or task.get("RequiresCompatibilities") == ["FARGATE"] for task in tasks
     )

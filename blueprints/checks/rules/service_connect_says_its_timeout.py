@@ -43,7 +43,7 @@ def _untimed(connect: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(each, dict) or not isinstance(each.get("PortName"), str):
             continue
         timeout = each.get("Timeout", NO_VALUE)
-        is_known = timeout == NO_VALUE or (isinstance(timeout, dict) and not any("Fn::" in key for key in timeout))
+        is_known = timeout == NO_VALUE or (isinstance(timeout, dict) and not any("Fn::" in str(key) for key in timeout))
         if is_known and timeout.get("PerRequestTimeoutSeconds", NO_VALUE) == NO_VALUE:
             yield index, each
 

@@ -39,7 +39,7 @@ class WebAclLogHasItsPrefix(CloudFormationLintRule):
 
 
 def _is_wrong(resource: Any) -> bool:
-    if not isinstance(resource, dict) or resource.get("Type") not in NAMES:
+    if not isinstance(resource, dict) or str(resource.get("Type")) not in NAMES:
         return False
     properties = resource.get("Properties", {})
     if not isinstance(properties, dict) or any(str(key).startswith("Fn::") for key in properties):

@@ -48,4 +48,4 @@ def _wrong(rule: Any, path: list[str | int]) -> Iterator[RuleMatch]:
 
 
 def _is_function(value: dict[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
+    return len(value) == 1 and str(next(iter(value))).startswith(("Fn::", "Ref"))
