@@ -34,7 +34,7 @@ class PublicSettings(NetworkSettings):
     arm: bool = False
     """Run on Graviton; the image has to be built for linux/arm64."""
     container_health_check: bool = True
-    """Ask for health inside the container too, with curl, wget or Python; off for images that have none of them."""
+    """Ask for health inside the container too, with curl, wget, Python or Node.js; off for images that have none."""
     start_seconds: Annotated[int, Field(ge=0, le=300)] = 60
     """Seconds that a task may take to get well after its start."""
     run_as: Annotated[str, Field(pattern=r"^(\d{1,10}(:\d{1,10})?)?$")] = "1000:1000"

@@ -114,10 +114,11 @@ def _linux_parameters(container: Container) -> ecs.LinuxParameters:
 
 
 def _health_check(container: Container, path: str) -> ecs.HealthCheck:
-    """Ask the container from inside, with what most images have: curl, wget or Python."""
+    """Ask the container from inside, with what most images have: curl, wget, Python or Node.js."""
     url = f"http://localhost:{container.port}{path}"
     python = f"python3 -c \"import urllib.request as r; r.urlopen('{url}', timeout=4)\""
-    command = f"curl -fsS -m 4 {url} || wget -q -T 4 -O /dev/null {url} || {python} || exit 1"
+    node = f"node -e \"fetch('{url}').then(r=>process.exit(+!r.ok))\""
+    command = f"curl -fsS -m 4 {url} || wget -q -T 4 -O /dev/null {url} || {python} || {node} || exit 1"
     return ecs.HealthCheck(
         Command=["CMD-SHELL", command],
         Interval=30,

@@ -153,21 +153,20 @@ def check_secrets(cli: AwsCli, entry: StackEntry, manifest: Manifest, factory: C
     missing = [
         problem
         for secret in entry.secrets
-        if (problem := _ssm(cli, secret) if secret.kind == "ssm" else _secret(factory, manifest, secret))
+        if (problem := _ssm(cli, manifest, secret) if secret.kind == "ssm" else _secret(factory, manifest, secret))
     ]
     if missing:
         first = f"Stack {entry.stack_name} reads secrets that have no value yet:"
         raise DeployError("\n".join([first, *missing, "Put them, then run the same command again: it continues"]))
 
 
-def _ssm(cli: AwsCli, secret: SecretEntry) -> str | None:
+def _ssm(cli: AwsCli, manifest: Manifest, secret: SecretEntry) -> str | None:
     name = str(secret.parameter_name)
     # describe-, not get-parameter: whether it is there can be seen without reading it.
     answer = cli.run("ssm", "describe-parameters", "--parameter-filters", f"Key=Name,Values={name}")
     if any(item.get("Name") == name for item in answer.get("Parameters", ())):
         return None
-    command = cli.command("ssm", "put-parameter", "--type", "SecureString", "--name", name, "--value", "VALUE")
-    return f"  {secret.name}: {command}"
+    return f"  {secret.name} ({name}): {_put(manifest, secret)}"
 
 
 def _secret(factory: CliFactory, manifest: Manifest, secret: SecretEntry) -> str | None:
@@ -180,10 +179,14 @@ def _secret(factory: CliFactory, manifest: Manifest, secret: SecretEntry) -> str
             f"  {secret.name}: its secret is made by stack {owner.name}, which has no output {secret.output} yet: "
             f"deploy it first (--only {owner.name})"
         )
-    command = cli.command("secretsmanager", "put-secret-value", "--secret-id", arn, "--secret-string", "VALUE")
     try:
         answer = cli.run("secretsmanager", "describe-secret", "--secret-id", arn)
     except NotFoundError:
         return f"  {secret.name}: {arn} is gone, though stack {owner.name} made it: restore or recreate it"
     stages = [stage for stages in (answer.get("VersionIdsToStages") or {}).values() for stage in stages]
-    return None if "AWSCURRENT" in stages else f"  {secret.name}: {command}"
+    return None if "AWSCURRENT" in stages else f"  {secret.name} ({arn}): {_put(manifest, secret)}"
+
+
+def _put(manifest: Manifest, secret: SecretEntry) -> str:
+    """The command that asks for the value; one of the AWS CLI's would have it in the shell's history."""
+    return f"blueprints put-secret {manifest.architecture} {manifest.environment} {secret.name}"

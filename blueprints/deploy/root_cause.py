@@ -149,7 +149,8 @@ _HINTS = (
     ),
     _Hint(
         ("Action denied by stack policy",),
-        "the stack policy protects this resource: --allow-replace {logical_id} lifts it for one update",
+        "the stack policy protects this resource: --allow-replace {logical_id} lifts it for one update, and "
+        "--allow-traffic-shift {logical_id} does for a listener rule that ECS rewrites",
     ),
 )
 

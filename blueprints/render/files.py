@@ -128,14 +128,15 @@ def _file(stack: StackEntry, manifest: Manifest) -> str:
 
 
 def _put(stack: StackEntry, secret: SecretEntry) -> str:
-    """The command that puts a value which no template ever holds."""
+    """The command that puts a value which no template ever holds, from a shell's variable through a pipe."""
     if secret.kind == "ssm":
-        parameter = f"--name {secret.parameter_name} --type SecureString --value ..."
-        return f"aws ssm put-parameter --region {stack.region} {parameter}"
+        parameter = f"--name {secret.parameter_name} --type SecureString --value file:///dev/stdin"
+        return f'printf %s "$VALUE" | aws ssm put-parameter --region {stack.region} {parameter}'
+    form = "%s" if secret.json_key is None else f'{{"{secret.json_key}": "%s"}}'
     # The ARN of the secret is an output of the stack that makes the place for the value.
     return (
-        f"aws secretsmanager put-secret-value --region {stack.region} --secret-string ... "
-        f"--secret-id <output {secret.output} of the stack {secret.stack}>"
+        f"printf '{form}' \"$VALUE\" | aws secretsmanager put-secret-value --region {stack.region} "
+        f"--secret-string file:///dev/stdin --secret-id <output {secret.output} of the stack {secret.stack}>"
     )
 
 

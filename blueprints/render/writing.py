@@ -129,7 +129,8 @@ def _agree(files: Mapping[Path, str], texts: Mapping[Path, str], settings: Setti
     if differing:
         raise SettingsError(
             f"{settings.environment}: the stack {differing[0]} is shared by all environments, and these settings "
-            "render it differently; give project, owner and cost_center the same value in each environment"
+            "render it differently; give project, owner, cost_center and what else it is made from the same value in "
+            "each environment"
         )
 
 

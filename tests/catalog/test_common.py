@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from typing import get_args
 
 import pytest
 
 from blueprints import catalog
-from blueprints.catalog import account, cooking_assistant, facerec
+from blueprints.catalog import account, cooking_assistant, facerec, recipe_chatbot
 from blueprints.components.guard_duty import AGENTS, PROTECTIONS
+from blueprints.components.rollout import Stage
 from blueprints.model.context import KEY
 from blueprints.model.retention import STATEFUL
 from blueprints.render import to_json, to_yaml
@@ -34,6 +36,7 @@ LONGEST = {
     "alarms": True,
     "waf": True,
     "shell": True,
+    "dual_stack": True,
     "capacity": "spot-above-first",
 }
 EVERYTHING = {
@@ -53,6 +56,22 @@ EVERYTHING = {
         parameter_path="/" + "x" * 46 + "/",
         backup=True,
         pipeline=True,
+    ),
+    "recipe-chatbot": recipe_chatbot.Settings(
+        **{name: value for name, value in LONGEST.items() if name in recipe_chatbot.Settings.model_fields},
+        backend_variables=LONGEST["variables"],
+        frontend_variables=LONGEST["variables"],
+        cors_origins=[f"https://{'o' * 100}{number}.example.com" for number in range(8)],
+        metric_namespace="N" * 128,
+        application_environment="e" * 64,
+        deployment="blue-green",
+        deployment_hook=True,
+        hook_stages=get_args(Stage),
+        health_check=True,
+        sleep=True,
+        time_zone="America/Argentina/ComodRivadavia",
+        key_rotation="function",
+        critical_email="somebody@example.com",
     ),
 }
 CASES = [(name, environment) for name in catalog.names() for environment in ("dev", "prod")]
@@ -89,7 +108,7 @@ def test_yaml_has_short_forms_and_no_comments(name, environment):
 @pytest.mark.row("XX-03")
 @pytest.mark.parametrize("name", catalog.names())
 def test_no_statement_allows_a_whole_service_or_everything(name):
-    unscoped = {"ecr:GetAuthorizationToken", "ssmmessages:"}
+    unscoped = {"ecr:GetAuthorizationToken", "ssmmessages:", "xray:", "cloudwatch:PutMetricData"}
     for stack in catalog.load(name).build(EVERYTHING[name]):
         for logical_id, resource in json.loads(to_json(stack))["Resources"].items():
             for statement in _statements(resource):
@@ -132,7 +151,7 @@ def test_prod_keeps_what_holds_data(name):
         assert stack.termination_protection
         for logical_id, resource in stack.resources.items():
             # The key of the alarms' topic encrypts messages on their way: nothing is kept under it.
-            if resource.resource_type in STATEFUL and logical_id != "AlertsKey":
+            if resource.resource_type in STATEFUL and logical_id not in {"AlertsKey", "CriticalKey"}:
                 assert resource.resource["DeletionPolicy"] in {"RetainExceptOnCreate", "Snapshot"}, logical_id
                 assert resource.resource["UpdateReplacePolicy"] in {"Retain", "Snapshot"}, logical_id
                 denied = stack.stack_policy["Statement"][1]
@@ -217,7 +236,9 @@ def test_no_code_hides_behind_a_custom_resource(name):
         for resource in stack.resources.values()
     }
     assert not [
-        type_ for type_ in types if type_.startswith(("Custom::", "AWS::CloudFormation::Custom", "AWS::Lambda"))
+        type_
+        for type_ in types
+        if type_.startswith(("Custom::", "AWS::CloudFormation::Custom", "AWS::Lambda::Function"))
     ]
 
 

@@ -9,17 +9,25 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from blueprints import catalog
-from blueprints.catalog import account, cooking_assistant, facerec
+from blueprints.catalog import account, cooking_assistant, facerec, recipe_chatbot
 from blueprints.checks.lint import lint
 from blueprints.components.guard_duty import AGENTS, PROTECTIONS
+from blueprints.components.rollout import Stage
 from blueprints.components.task_size import FARGATE_SIZES
 from blueprints.model.errors import SettingsError
 from blueprints.model.settings import RETENTION_DAYS
 from blueprints.render import to_yaml
 
-KINDS = {"account": account.Settings, "cooking-assistant": cooking_assistant.Settings, "facerec": facerec.Settings}
+KINDS = {
+    "account": account.Settings,
+    "cooking-assistant": cooking_assistant.Settings,
+    "facerec": facerec.Settings,
+    "recipe-chatbot": recipe_chatbot.Settings,
+}
 NAME = st.from_regex(r"[a-z][a-z0-9-]{1,8}[a-z0-9]", fullmatch=True)
 WORD = st.from_regex(r"[A-Za-z0-9 ._-]{1,20}", fullmatch=True).map(str.strip).filter(bool)
+
+VARIABLES = st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,10}", fullmatch=True), st.text(max_size=20), max_size=3)
 
 # What fields take that their types alone do not say.
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -38,9 +46,23 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "container_port": st.integers(1, 65535),
     "health_check_path": st.sampled_from(["/health", "/", "/a/b?c=d&e=%20", "/x#y:z"]),
     "start_seconds": st.integers(0, 300),
-    "variables": st.dictionaries(
-        st.from_regex(r"[A-Z_][A-Z0-9_]{0,10}", fullmatch=True), st.text(max_size=20), max_size=3
-    ),
+    "variables": VARIABLES,
+    "backend_variables": VARIABLES,
+    "frontend_variables": VARIABLES,
+    "backend_minimum_tasks": st.integers(0, 3),
+    "backend_maximum_tasks": st.integers(3, 100),
+    "frontend_minimum_tasks": st.integers(0, 3),
+    "frontend_maximum_tasks": st.integers(3, 100),
+    "cors_origins": st.lists(st.sampled_from(["https://app.example.com", "http://localhost:3000"]), max_size=2),
+    "answer_seconds": st.integers(1, 4000),
+    "metric_namespace": st.none() | st.sampled_from(["RecipeChatbot/LLM", "Kitchen"]),
+    "target_queue_depth": st.integers(1, 10_000) | st.floats(1, 100),
+    "wakes_at": st.integers(0, 11),
+    "sleeps_at": st.integers(12, 23),
+    "time_zone": st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"]),
+    "bake_minutes": st.integers(0, 1440),
+    "hook_stages": st.lists(st.sampled_from(get_args(Stage)), min_size=1, max_size=3, unique=True),
+    "critical_email": st.none() | st.just("somebody@example.com"),
     "run_as": st.sampled_from(["", "0", "1000:1000"]),
     "domain_name": st.none() | st.just("app.example.com"),
     "hosted_zone_id": st.none() | st.just("Z0123456789ABCDEFGHIJ"),
@@ -63,11 +85,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+SIZES = st.sampled_from([(cpu, memory) for cpu, memories in FARGATE_SIZES.items() for memory in memories])
+
+
 def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
     """Strategies for some fields of a kind of settings: literals and booleans by their type, the rest from above."""
     fields = {}
     for field, info in kind.model_fields.items():
-        if field in {"task_cpu", "task_memory"}:
+        if field.endswith(("_cpu", "_memory")) and not field.startswith("target"):
             continue
         choices = get_args(info.annotation)
         if field in VALUES:
@@ -77,12 +102,13 @@ def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
         else:
             assert choices, f"{name}.{field}: say in VALUES what it takes"
             fields[field] = st.sampled_from(choices)
-    if "task_cpu" not in kind.model_fields:
-        return st.fixed_dictionaries({}, optional=fields)
-    sizes = st.sampled_from([(cpu, memory) for cpu, memories in FARGATE_SIZES.items() for memory in memories])
-    return st.tuples(st.fixed_dictionaries({}, optional=fields), sizes).map(
-        lambda pair: {**pair[0], "task_cpu": pair[1][0], "task_memory": pair[1][1]}
-    )
+    chosen = st.fixed_dictionaries({}, optional=fields)
+    for of in ("task", "backend", "frontend"):
+        if f"{of}_cpu" in kind.model_fields:
+            chosen = st.tuples(chosen, SIZES).map(
+                lambda pair, of=of: {**pair[0], f"{of}_cpu": pair[1][0], f"{of}_memory": pair[1][1]}
+            )
+    return chosen
 
 
 def build(name: str, values: dict[str, Any]) -> list[Any] | None:

@@ -48,11 +48,11 @@ def test_help_names_every_command() -> None:
     result = invoke("--help")
 
     assert result.exit_code == 0
-    assert set(blueprints.commands) == {"list", "render", "lint", "deploy", "delete", "settings"}
+    assert set(blueprints.commands) == {"list", "render", "lint", "deploy", "put-secret", "delete", "settings"}
     assert all(f"  {name} " in result.stdout for name in blueprints.commands)
 
 
-@pytest.mark.parametrize("command", ["list", "render", "lint", "deploy", "delete", "settings"])
+@pytest.mark.parametrize("command", ["list", "render", "lint", "deploy", "put-secret", "delete", "settings"])
 def test_every_command_explains_itself(command: str) -> None:
     result = invoke(command, "--help")
 
@@ -83,7 +83,7 @@ def test_version_is_the_packages() -> None:
 def test_list_gives_a_line_for_each_architecture_with_what_it_is() -> None:
     lines = dict(line.split(None, 1) for line in invoke("list").stdout.splitlines())
 
-    assert list(lines) == ["account", "cooking-assistant", "facerec"]
+    assert list(lines) == ["account", "cooking-assistant", "facerec", "recipe-chatbot"]
     assert all(len(description.split()) > 3 for description in lines.values())
 
 
@@ -108,6 +108,8 @@ def test_render_without_names_writes_both_environments_of_every_architecture(tmp
         "cooking-assistant/prod/manifest.json",
         "facerec/dev/manifest.json",
         "facerec/prod/manifest.json",
+        "recipe-chatbot/dev/manifest.json",
+        "recipe-chatbot/prod/manifest.json",
     ]
     assert "facerec dev: " in result.stderr
 

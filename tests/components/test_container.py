@@ -51,7 +51,7 @@ def test_it_logs_to_its_group_in_the_stacks_region():
 
 
 @pytest.mark.row("CA-07")
-@pytest.mark.parametrize("tool", ["curl", "wget", "python3"])
+@pytest.mark.parametrize("tool", ["curl", "wget", "python3", "node"])
 def test_health_is_asked_for_with_what_the_image_has(tool):
     kind, command = written(health_path="/well", port=9000)["HealthCheck"]["Command"]
     assert kind == "CMD-SHELL"

@@ -267,9 +267,8 @@ def test_a_parameter_store_secret_must_have_been_put(project):
     stack = project.add("app", template({"Jobs": queue()}), secrets=[secret])
     lines = refused(project).splitlines()
     assert lines[0] == f"Stack {stack} reads secrets that have no value yet:"
-    assert lines[1].startswith(
-        f"  PINECONE_API_KEY: aws ssm put-parameter --type SecureString --name {name} --value VALUE --region us-east-1"
-    )
+    put = f"blueprints put-secret {project.manifest().architecture} {project.manifest().environment} PINECONE_API_KEY"
+    assert lines[1] == f"  PINECONE_API_KEY ({name}): {put}"
     assert lines[2] == "Put them, then run the same command again: it continues"
     project.account.client("ssm").put_parameter(Name=name, Type="SecureString", Value="x")
     assert project.deploy().stacks[0].outcome == "created"
@@ -289,7 +288,7 @@ def test_a_secret_of_an_earlier_stack_must_have_a_value(project, proxy):
 
     proxy.inject("DescribeSecret", EMPTY_SECRET, LOST_SECRET)
     message = refused(project)
-    assert "  API_KEY: aws secretsmanager put-secret-value --secret-id arn:aws:secretsmanager:" in message
-    assert "--secret-string VALUE --region us-east-1" in message
+    assert "  API_KEY (arn:aws:secretsmanager:" in message
+    assert f": blueprints put-secret {project.manifest().architecture} {project.manifest().environment} API_KEY" in message
     assert "is gone, though stack data made it" in refused(project)
     assert [result.outcome for result in project.deploy().stacks] == ["unchanged", "created"]

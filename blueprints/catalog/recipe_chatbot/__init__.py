@@ -31,6 +31,6 @@ def build(settings: Settings) -> list[Stack]:
     return [stack for stack in stacks if stack is not None]
 
 
-def files(settings: Settings) -> list[TextFile]:
+def files(settings: Settings) -> list[TextFile]:  # noqa: ARG001 - one image for every environment
     """What goes with the templates: the Dockerfiles of both applications."""
-    return image_files(settings)
+    return image_files()

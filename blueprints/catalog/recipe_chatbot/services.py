@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from awacs.aws import Statement
@@ -62,22 +63,27 @@ def backend_stack(settings: Settings, network: Stack | None, data: Stack, platfo
                 log_group_name=settings.name("backend-metrics", under=settings.log_folder),
             )
         )
+    variables = {
+        "METRIC_NAMESPACE": settings.namespace,
+        **_behind_the_load_balancer(settings),
+        **({"OTEL_SERVICE_NAME": BACKEND.repository, **collector.variables} if collector else {}),
+        **settings.backend_variables,
+    }
+    container = replace(
+        _container(stack, settings, BACKEND, variables),
+        secrets={**configuration.values, **_keys(stack, data)},
+        labels=configuration.labels,
+        port_name=BACKEND.known_as,
+    )
     service = _service(
         stack,
         settings,
         BACKEND,
+        container,
         network=network,
         platform=platform,
-        variables={
-            "METRIC_NAMESPACE": settings.namespace,
-            **({"OTEL_SERVICE_NAME": "recipe-chatbot-backend", **collector.variables} if collector else {}),
-            **settings.backend_variables,
-        },
-        secrets={**configuration.values, **_keys(stack, data)},
-        labels=configuration.labels,
         may=[grants.put_metrics(settings.namespace), *(collector.permissions if collector else [])],
         sidecars=[collector.container] if collector else [],
-        known_as=BACKEND.known_as,
     )
     stack.output("SecurityGroupId", service.security_group_id, "Security group of the backend's tasks")
     stack.add(
@@ -96,55 +102,48 @@ def frontend_stack(settings: Settings, network: Stack | None, platform: Stack, b
         description=f"Recipe Chatbot {settings.environment}: the frontend (Next.js)",
         arch="Load balancer -> frontend tasks -> backend by Service Connect",
     )
-    service = _service(
-        stack,
-        settings,
-        FRONTEND,
-        network=network,
-        platform=platform,
-        variables={
-            "ENVIRONMENT": settings.application_environment,
-            "BACKEND_URL": f"http://{BACKEND.known_as}:{BACKEND.port}",
-            **settings.frontend_variables,
-        },
-        temporary=[*TEMPORARY, NEXT_CACHE],
-    )
+    variables = {
+        "ENVIRONMENT": settings.application_environment,
+        "BACKEND_URL": f"http://{BACKEND.known_as}:{BACKEND.port}",
+        **settings.frontend_variables,
+    }
+    container = replace(_container(stack, settings, FRONTEND, variables), temporary=[*TEMPORARY, NEXT_CACHE])
+    service = _service(stack, settings, FRONTEND, container, network=network, platform=platform)
     callee = Peer(BACKEND.name, stack.from_stack(backend, "SecurityGroupId"), BACKEND.port)
     service.wait_for(*stack.add([*connect(service, callee)]))
     _scale(stack, settings, service)
     return stack
 
 
-def _service(  # noqa: PLR0913 - what tells the two services apart
-    stack: Stack,
-    settings: Settings,
-    part: Part,
-    *,
-    network: Stack | None,
-    platform: Stack,
-    variables: Mapping[str, Any],
-    secrets: Mapping[str, SecretValue] | None = None,
-    labels: Mapping[str, Any] | None = None,
-    temporary: Sequence[str] = TEMPORARY,
-    may: Sequence[Statement] = (),
-    sidecars: Sequence[ecs.ContainerDefinition] = (),
-    known_as: str | None = None,
-) -> FargateService:
-    """One container of a repository of its own, behind the platform's load balancer."""
+def _container(stack: Stack, settings: Settings, part: Part, variables: Mapping[str, Any]) -> Container:
+    """What runs: an image of the part's repository, told the variables."""
     tag = ask_for_image(stack, part.repository)
-    container = Container(
+    return Container(
         name=part.known_as,
         image=image_uri(part.repository, tag),
         port=part.port,
         environment=variables,
-        secrets=secrets or {},
         health_path=part.health_path if settings.container_health_check else None,
         start_seconds=settings.start_seconds,
         user=settings.run_as or None,
         writable=settings.writable_root or settings.shell,
-        temporary=temporary,
-        port_name=known_as,
-        labels=labels or {},
+    )
+
+
+def _service(  # noqa: PLR0913 - what tells the two services apart
+    stack: Stack,
+    settings: Settings,
+    part: Part,
+    container: Container,
+    *,
+    network: Stack | None,
+    platform: Stack,
+    may: Sequence[Statement] = (),
+    sidecars: Sequence[ecs.ContainerDefinition] = (),
+) -> FargateService:
+    """One container of a repository of its own, behind the platform's load balancer."""
+    connection = ServiceConnect(
+        stack.from_stack(platform, "NamespaceArn"), container.port_name, answer_seconds=settings.answer_seconds
     )
     service = FargateService(
         part.name,
@@ -164,9 +163,7 @@ def _service(  # noqa: PLR0913 - what tells the two services apart
         shell=settings.shell,
         rollout=_rollout(stack, settings, part, platform),
         sidecars=sidecars,
-        connect=ServiceConnect(
-            stack.from_stack(platform, "NamespaceArn"), known_as=known_as, answer_seconds=settings.answer_seconds
-        ),
+        connect=connection,
         physical_name=settings.name(part.known_as),
     )
     balancer = Peer("Public", stack.from_stack(platform, "LoadBalancerSecurityGroupId"))
@@ -181,6 +178,11 @@ def _service(  # noqa: PLR0913 - what tells the two services apart
 def _size(stack: Stack, settings: Settings, part: Part) -> TaskSize:
     cpu, memory = getattr(settings, f"{part.known_as}_cpu"), getattr(settings, f"{part.known_as}_memory")
     return TaskSize.ask(stack, cpu=cpu, memory=memory, of=part.name)
+
+
+def _behind_the_load_balancer(settings: Settings) -> dict[str, str]:
+    """Whose word uvicorn takes for the scheme and the address of a client, where we know the addresses of the VPC."""
+    return {} if settings.existing_vpc else {"FORWARDED_ALLOW_IPS": f"127.0.0.1,{settings.vpc_cidr}"}
 
 
 def _keys(stack: Stack, data: Stack) -> dict[str, SecretValue]:
