@@ -95,9 +95,10 @@ def used_to_publish() -> Statement:
     """Let IAM policies of the account say who encrypts messages with the key, and only through SNS.
 
     This is the condition of the key that AWS manages for SNS. A publisher needs both actions (Amazon SNS Developer
-    Guide, "Encryption key management"). Rules of EventBridge without a role are not let in: the guide has it that aws:SourceAccount
-    and aws:SourceArn are not supported in a key policy for "EventBridge-to-encrypted topics", so they could only be
-    let in from every account. Schedules, and rules whose target names a role, publish as one of the account's.
+    Guide, "Encryption key management"). Rules of EventBridge without a role are not let in: the guide has it that
+    aws:SourceAccount and aws:SourceArn are not supported in a key policy for "EventBridge-to-encrypted topics", so
+    they could only be let in from every account. Schedules, and rules whose target names a role, publish as one of
+    the account's roles.
     """
     root = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
     through_sns = StringEquals("kms:ViaService", Sub("sns.${AWS::Region}.${AWS::URLSuffix}"))

@@ -19,10 +19,10 @@ DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
 class Reminder(Component):
     """Publishes one message to an encrypted topic by the clock.
 
-    This is a schedule of EventBridge Scheduler and not a rule of EventBridge: a rule whose target names no
-    role publishes as the service itself, and a topic's key can let the service in from every account or not at all (see ``keys.used_to_publish``). A schedule
-    takes on a role of this account, which may publish to this topic and nothing else. The role names topic and key,
-    neither of them names the role.
+    This is a schedule of EventBridge Scheduler and not a rule of EventBridge: a rule whose target names no role
+    publishes as the service itself, and a topic's key can let the service in from every account or not at all (see
+    ``keys.used_to_publish``). A schedule takes on a role of this account, which may publish to this topic and nothing
+    else. The role names topic and key, neither of them names the role.
 
     Args:
         name: first part of the logical ids.

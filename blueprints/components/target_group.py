@@ -38,10 +38,11 @@ class TargetGroup(Component):
     """Tasks by their addresses, as Fargate needs it (target type ip).
 
     Port, protocol and VPC cannot change without replacing the group, and a group with a name of its own cannot be
-    replaced; so it has none unless a document names it.
+    replaced; so it has none unless a document names it. A task that goes has ``draining_seconds`` (0 to 3600) to finish
+    what it was asked.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it is, what it asks for, how long it waits
         self,
         name: str,
         *,
@@ -49,6 +50,7 @@ class TargetGroup(Component):
         port: int,
         health_check: HealthCheck,
         physical_name: str | None = None,
+        draining_seconds: int = DEREGISTRATION_SECONDS,
     ) -> None:
         self.target_group = because(
             "The tasks that requests go to; one that fails its health check gets none.",
@@ -67,9 +69,7 @@ class TargetGroup(Component):
                 UnhealthyThresholdCount=health_check.unhealthy,
                 Matcher=elb.Matcher(HttpCode="200"),
                 TargetGroupAttributes=[
-                    elb.TargetGroupAttribute(
-                        Key="deregistration_delay.timeout_seconds", Value=str(DEREGISTRATION_SECONDS)
-                    )
+                    elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value=str(draining_seconds))
                 ],
                 Tags=Tags(Name=physical_name or name),
             ),

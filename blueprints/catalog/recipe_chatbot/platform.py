@@ -29,6 +29,9 @@ TEST_PRIORITIES = {BACKEND.name: 10, FRONTEND.name: 20}
 # Whoever sends this header sees the new version while a blue/green deployment still tests it.
 TEST_HEADER = ("X-Deployment", "green")
 
+# Elastic Load Balancing takes no longer for deregistration_delay.timeout_seconds.
+LONGEST_DRAINING = 3600
+
 # Long messages are what a chat sends; the rule blocks bodies of more than 8 KB.
 COUNTED = {"SizeRestrictions_BODY"}
 
@@ -44,7 +47,7 @@ def platform_stack(settings: Settings, network_stack: Stack | None) -> Stack:
     )
     network = place(stack, settings, network_stack, "balancer")
     door = FrontDoor(stack, settings)
-    targets = {part.name: [_targets(stack, network, part)] for part in (BACKEND, FRONTEND)}
+    targets = {part.name: [_targets(stack, settings, network, part)] for part in (BACKEND, FRONTEND)}
     balancer = stack.add(
         LoadBalancer(
             "Public",
@@ -83,9 +86,17 @@ def target_group_names(stack: Stack, platform: Stack, part: Part) -> list[GetSta
     return [stack.from_stack(platform, output) for output in outputs if output in platform.outputs]
 
 
-def _targets(stack: Stack, network: Network, part: Part, colour: str = "") -> TargetGroup:
+def _targets(stack: Stack, settings: Settings, network: Network, part: Part, colour: str = "") -> TargetGroup:
+    """A target group of a service, whose tasks finish an answer before they go."""
+    draining = min(settings.answer_seconds, LONGEST_DRAINING)
     return stack.add(
-        TargetGroup(f"{part.name}{colour}", network=network, port=part.port, health_check=part.health_check)
+        TargetGroup(
+            f"{part.name}{colour}",
+            network=network,
+            port=part.port,
+            health_check=part.health_check,
+            draining_seconds=draining,
+        )
     )
 
 
@@ -100,7 +111,7 @@ def _shift_traffic(
     takes = {BACKEND: _to_backend(settings), FRONTEND: EVERYTHING}
     for part, requests in takes.items():
         (blue,) = targets[part.name]
-        green = _targets(stack, network, part, "Green")
+        green = _targets(stack, settings, network, part, "Green")
         tests = replace(requests, priority=TEST_PRIORITIES[part.name], header=TEST_HEADER)
         shift = stack.add(
             BlueGreen(part.name, listener=balancer.listener, blue=blue, green=green, takes=requests, tests=tests)
