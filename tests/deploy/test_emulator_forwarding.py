@@ -111,3 +111,8 @@ def test_a_group_knows_the_balancer_whose_rule_forwards_to_it(local: LocalAccoun
     asked = ("describe-target-groups", "--load-balancer-arn", ids["Balancer"])
     groups = local.aws("elbv2", *asked)["TargetGroups"]
     assert {each["TargetGroupArn"] for each in groups} == {ids["Blue"], ids["Green"]}
+
+
+def test_a_forward_to_nothing_is_refused(local: LocalAccount) -> None:
+    local.create("web", TWO_GROUPS.replace(DEFAULT, "DefaultActions: [{Type: forward}]"))
+    assert local.failures("web")["Listener"] == "A forward action needs a target group"

@@ -7,6 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from blueprints.deploy.emulator import internals
+from blueprints.deploy.emulator.resources import RefusedError
 
 _KEPT = ("ForwardConfig", "AuthenticateCognitoConfig", "AuthenticateOidcConfig")
 _MEMBER = re.compile(r"\.member\.(\d+)")
@@ -63,6 +64,8 @@ def _completed(actions: list[dict[str, Any]], wanted: Sequence[Mapping[str, Any]
         action |= {name: asked[name] for name in _KEPT if name in asked}
         if action["Type"] == "forward":
             groups = [{"Weight": 1, **each} for each in action.get("ForwardConfig", {}).get("TargetGroups", [])]
+            if not groups and "TargetGroupArn" not in action:
+                raise RefusedError("A forward action needs a target group")
             groups = groups or [{"TargetGroupArn": action["TargetGroupArn"], "Weight": 1}]
             action["ForwardConfig"] = {**action.get("ForwardConfig", {}), "TargetGroups": groups}
             # A request that MiniStack itself answers goes to one group: the one that gets most.

@@ -11,7 +11,7 @@ from blueprints.deploy.emulator.api import call
 from blueprints.deploy.emulator.resources import Handler, Made, Properties, RefusedError, Wanted
 
 _BLOCKS = "Ipv6CidrBlockAssociationSet"
-# The length of every subnet's block by default, and the longest and shortest that a subnet may have.
+# A subnet's block is a /44 to a /64, in steps of four (EC2 API reference, CreateSubnet).
 _SUBNET_LENGTHS = range(44, 65, 4)
 
 
