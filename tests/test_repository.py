@@ -136,11 +136,20 @@ def test_make_uses_nothing_that_the_make_of_macos_lacks(root: Path) -> None:
     assert re.findall(r"^\.ONESHELL|^\.SHELLFLAGS|^\w+ *!=|\$\(file |&:", makefile, flags=re.MULTILINE) == []
 
 
-def test_the_readme_names_every_setting(root: Path) -> None:
+def test_the_readme_leads_to_every_architecture_and_to_its_settings(root: Path) -> None:
     readme = (root / "README.md").read_text(encoding="utf-8")
-    names = {name for each in catalog.names() for name in catalog.load(each).Settings.model_fields}
+    pages = {name: f"output/{name}/README.md" for name in catalog.names()}
 
-    assert sorted(name for name in names if f"`{name}`" not in readme) == []
+    assert [page for name, page in pages.items() if f"| [`{name}`]({page}) |" not in readme] == []
+    assert [page for page in pages.values() if f"]({page}#settings)" not in readme] == []
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_every_setting_stands_on_the_page_of_its_architecture(root: Path, name: str) -> None:
+    page = (root / "output" / name / "README.md").read_text(encoding="utf-8")
+    settings = page.partition("\n## Settings\n")[2]
+
+    assert [field for field in catalog.load(name).Settings.model_fields if f"| `{field}` |" not in settings] == []
 
 
 def test_the_documents_link_only_to_files_that_are_there(root: Path) -> None:
