@@ -1014,8 +1014,11 @@ def test_prod_moves_traffic_between_two_target_groups(part):
         "BakeTimeInMinutes": 10,
         "MaximumPercent": 200,
         "MinimumHealthyPercent": 100,
+        # The API reference has it for rolling deployments only, the developer's guide for both kinds (Amazon ECS
+        # Developer Guide, "Amazon ECS deployment failure detection").
+        "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
         "Alarms": {"AlarmNames": [{"Ref": f"{name}DeploymentAlarm"}], "Enable": True, "Rollback": True},
-    }, "ECS has a circuit breaker for rolling deployments only"
+    }
     (balancer,) = service["LoadBalancers"]
     assert balancer["TargetGroupArn"] == {"Ref": f"{name}TargetGroup"}
     assert balancer["AdvancedConfiguration"] == {
