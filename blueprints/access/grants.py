@@ -6,21 +6,26 @@ Actions that AWS scopes to no resource stand in ``UNSCOPED`` (Service Authorizat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from awacs import awslambda as lambda_actions
+from awacs import bedrock as bedrock_actions
 from awacs import cloudformation as cloudformation_actions
 from awacs import cloudwatch as cloudwatch_actions
 from awacs import codebuild as codebuild_actions
 from awacs import codeconnections as codeconnections_actions
 from awacs import dynamodb as dynamodb_actions
+from awacs import ec2 as ec2_actions
 from awacs import ecr as ecr_actions
 from awacs import iam as iam_actions
 from awacs import kms as kms_actions
 from awacs import logs as logs_actions
+from awacs import rekognition as rekognition_actions
 from awacs import s3 as s3_actions
 from awacs import secretsmanager as secretsmanager_actions
+from awacs import sqs as sqs_actions
 from awacs import ssm as ssm_actions
 from awacs import ssmmessages as ssmmessages_actions
 from awacs import xray as xray_actions
@@ -29,10 +34,12 @@ from awacs.aws import (
     Allow,
     ArnLike,
     Condition,
+    Deny,
     PolicyDocument,
     Principal,
     Statement,
     StringEquals,
+    StringLike,
 )
 from awacs.sts import AssumeRole
 from troposphere import AccountId, Sub, iam, logs
@@ -43,7 +50,12 @@ UNSCOPED = frozenset(
     {
         # Since 2026 a data set, but an account has exactly one, called default: the namespace is what narrows it.
         "cloudwatch:PutMetricData",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
         "ecr:GetAuthorizationToken",
+        "rekognition:DetectLabels",
+        # Takes a version of an adapter of one's own; a call without an adapter has no resource.
+        "rekognition:DetectModerationLabels",
         "ssmmessages:CreateControlChannel",
         "ssmmessages:CreateDataChannel",
         "ssmmessages:OpenControlChannel",
@@ -167,12 +179,17 @@ def write_flow_logs(log_group: logs.LogGroup) -> Statement:
 # Traces and metrics
 
 
-def send_traces() -> Statement:
-    """Send traces to X-Ray, say how that went, and ask which requests to trace; AWS scopes this to no resource."""
+def send_traces(*, sampling: bool = True) -> Statement:
+    """Send traces to X-Ray and say how that went; AWS scopes this to no resource.
+
+    Args:
+        sampling: ask which requests to trace as well; for a Lambda function the service does that itself.
+
+    """
+    ask = (xray_actions.GetSamplingRules, xray_actions.GetSamplingTargets) if sampling else ()
     return allow(
         "SendTraces",
-        xray_actions.GetSamplingRules,
-        xray_actions.GetSamplingTargets,
+        *ask,
         xray_actions.PutTelemetryRecords,
         xray_actions.PutTraceSegments,
         on=["*"],
@@ -239,6 +256,22 @@ def read_write_objects(objects: Any) -> Statement:
     )
 
 
+def list_objects(bucket_arn: Any, *, prefix: str | None = None) -> Statement:
+    """List the objects of one bucket, or those below a prefix such as ``uploads/``."""
+    below = None if prefix is None else Condition([StringLike("s3:prefix", f"{prefix}*")])
+    return allow("ListObjects", s3_actions.ListBucket, on=[bucket_arn], when=below)
+
+
+def read_objects(objects: Any) -> Statement:
+    """Get objects under an ARN that ends in ``/*``, in the version that is asked for."""
+    return allow("ReadObjects", s3_actions.GetObject, s3_actions.GetObjectVersion, on=[objects])
+
+
+def write_objects(objects: Any) -> Statement:
+    """Put objects under an ARN that ends in ``/*``; neither read nor delete them."""
+    return allow("WriteObjects", s3_actions.PutObject, on=[objects])
+
+
 def read_write_items(table_arn: Any) -> Statement:
     """Read and write the items of one table; not scan it, not configure it."""
     return allow(
@@ -258,6 +291,125 @@ def read_write_items(table_arn: Any) -> Statement:
 def invoke_function(function_arn: Any) -> Statement:
     """Call one Lambda function."""
     return allow("InvokeFunction", lambda_actions.InvokeFunction, on=[function_arn])
+
+
+def connect_function_to_vpc() -> tuple[Statement, ...]:
+    """What Lambda needs in a function's role to place it in a VPC of this account, kept from the function's own code.
+
+    The managed policy AWSLambdaVPCAccessExecutionRole allows the same on every resource, and writing to every log
+    group besides. Lambda uses the role when the function is made and changed; the code uses it too, and has no business
+    there (AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC").
+    """
+    return manage_interfaces(), find_interfaces(), keep_interfaces_from_code()
+
+
+INTERFACE_CHANGES = (
+    ec2_actions.AssignPrivateIpAddresses,
+    ec2_actions.CreateNetworkInterface,
+    ec2_actions.DeleteNetworkInterface,
+    ec2_actions.UnassignPrivateIpAddresses,
+)
+INTERFACE_READS = (ec2_actions.DescribeNetworkInterfaces, ec2_actions.DescribeSubnets)
+
+
+def manage_interfaces() -> Statement:
+    """Make and drop network interfaces in this account and Region.
+
+    Resources are as wide as the guide asks for: with less than all ids under DeleteNetworkInterface, a function "may
+    not be able to access the VPC". Subnets that another account shares have that account's id and are left out.
+    """
+    resources = Sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*")
+    return allow("ManageInterfaces", *INTERFACE_CHANGES, on=[resources])
+
+
+def find_interfaces() -> Statement:
+    """Look up network interfaces and subnets; AWS scopes this to no resource."""
+    return allow("FindInterfaces", *INTERFACE_READS, on=["*"])
+
+
+def keep_interfaces_from_code() -> Statement:
+    """Refuse a function's code what its role allows Lambda; only calls of the code carry lambda:SourceFunctionArn."""
+    any_function = Sub("arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*")
+    return Statement(
+        Sid="KeepInterfacesFromCode",
+        Effect=Deny,
+        Action=[*INTERFACE_CHANGES, *INTERFACE_READS],
+        Resource=["*"],
+        Condition=Condition([ArnLike("lambda:SourceFunctionArn", any_function)]),
+    )
+
+
+# Queues
+
+
+def send_to_queue(queue_arn: Any) -> Statement:
+    """Send messages to one queue."""
+    return allow("SendToQueue", sqs_actions.SendMessage, on=[queue_arn])
+
+
+# Machine learning
+
+
+# Where Bedrock takes a request to a profile of the geography ``us``, from each of these Regions. It differs by model
+# and source Region; GetInferenceProfile lists it (Amazon Bedrock User Guide, "Supported Regions and models for
+# inference profiles"). Where a model is not offered, its line of the policy has no effect.
+US_REGIONS = ("us-east-1", "us-east-2", "us-west-2")
+
+_MODEL = re.compile(r"[a-z0-9-]+(\.[a-zA-Z0-9-]+)+(:[a-zA-Z0-9]+)*")
+_GEOGRAPHY = re.compile(r"[a-z]{2,4}(-gov)?\.(?=[a-z0-9-]+\.)")
+
+
+def invoke_models(
+    models: Sequence[str] = (), profiles: Sequence[str] = (), *, regions: Sequence[str] = US_REGIONS
+) -> Statement:
+    """Call these foundation models, and these inference profiles that AWS defines over several Regions.
+
+    Whoever calls a profile needs its model in every Region that the profile leads to ("Geographic cross-Region
+    inference"). Regions are listed, so that a profile leads nowhere else than this says.
+
+    Args:
+        models: ids of foundation models that are called in the stack's own Region, such as ``amazon.nova-lite-v1:0``.
+        profiles: ids of geographic profiles: a geography and a model, such as ``us.amazon.nova-lite-v1:0``.
+        regions: the Regions that the profiles lead to.
+
+    Raises:
+        TooBroadError: none is named, an id has a wildcard or is none, or a profile leads to every Region there is.
+
+    """
+    for name in (*models, *profiles):
+        if not _MODEL.fullmatch(name):
+            raise TooBroadError(f"InvokeModels: {name!r} is no id of a model or a profile; name one in full")
+    for profile in profiles:
+        if not _GEOGRAPHY.match(profile) or not regions or any("*" in region for region in regions):
+            raise TooBroadError(
+                f"InvokeModels: {profile!r} over {list(regions)}: name a profile of one geography, such as "
+                "us.amazon.nova-lite-v1:0, and the Regions that it leads to"
+            )
+    bedrock = "arn:${AWS::Partition}:bedrock:"
+    return allow(
+        "InvokeModels",
+        bedrock_actions.InvokeModel,
+        bedrock_actions.InvokeModelWithResponseStream,
+        on=[
+            *(Sub(f"{bedrock}${{AWS::Region}}::foundation-model/{model}") for model in models),
+            *(Sub(f"{bedrock}${{AWS::Region}}:${{AWS::AccountId}}:inference-profile/{name}") for name in profiles),
+            *(
+                Sub(f"{bedrock}{region}::foundation-model/{_GEOGRAPHY.sub('', profile, count=1)}")
+                for profile in profiles
+                for region in regions
+            ),
+        ],
+    )
+
+
+def detect_in_images() -> Statement:
+    """Have Rekognition name what an image shows and what should not be shown; AWS scopes this to no resource."""
+    return allow(
+        "DetectInImages",
+        rekognition_actions.DetectLabels,
+        rekognition_actions.DetectModerationLabels,
+        on=["*"],
+    )
 
 
 # People and operations
