@@ -109,11 +109,21 @@ def connect(source: Connectable, target: Listening) -> tuple[ec2.SecurityGroupEg
 
 
 def admit(  # noqa: PLR0913 - a rule has these parts
-    cidr: Any, target: Connectable, *, port: int, title: str, source: str, ipv6: bool = False
+    cidr: Any,
+    target: Connectable,
+    *,
+    port: int,
+    title: str,
+    source: str,
+    ipv6: bool = False,
+    prefix_list: bool = False,
 ) -> ec2.SecurityGroupIngress:
-    """Let an address range in on one port: a range of IPv4, or of IPv6 where *ipv6* says so."""
+    """Let an address range in on one port: a range of IPv4, or of IPv6 where *ipv6* says so.
+
+    With *prefix_list* it is the id of a managed prefix list instead, which brings the family of its own addresses.
+    """
     words = f"{source} to {target.name} on port {port}"
-    addresses = {"CidrIpv6" if ipv6 else "CidrIp": cidr}
+    addresses = {"SourcePrefixListId" if prefix_list else "CidrIpv6" if ipv6 else "CidrIp": cidr}
     return because(
         f"Lets {source} reach {target.name} on port {port}.",
         ec2.SecurityGroupIngress(

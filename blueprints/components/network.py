@@ -32,7 +32,10 @@ ENDPOINT_SERVICES = {
 # bits that are left for hosts.
 IPV6_HOST_BITS = 64
 
-Tenant = Literal["balancer", "tasks", "data"]
+# Amazon VPC User Guide, "Subnet CIDR blocks": the smallest subnet there is; AWS keeps five of its 16 addresses.
+DATA_PREFIX = 28
+
+Tenant = Literal["balancer", "tasks", "data", "database"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Network:
     public_subnets: Any
     private_subnets: Any
     tasks_are_public: bool = False
+    data_subnets: Any = None
 
     @property
     def task_subnets(self) -> Any:
@@ -51,26 +55,36 @@ class Network:
 
     @classmethod
     def from_stack(cls, stack: Stack, producer: Stack, *, zones: int, egress: Egress) -> Network:
-        """The network that another stack made, read from its outputs."""
+        """The network that another stack made, read from its outputs; data subnets where that stack has them."""
+        data = [f"DataSubnet{zone}" for zone in range(1, zones + 1) if f"DataSubnet{zone}" in producer.outputs]
         return cls(
             vpc_id=stack.from_stack(producer, "VpcId"),
             public_subnets=[stack.from_stack(producer, f"PublicSubnet{zone}") for zone in range(1, zones + 1)],
             private_subnets=[stack.from_stack(producer, f"PrivateSubnet{zone}") for zone in range(1, zones + 1)],
             tasks_are_public=egress == "public",
+            data_subnets=[stack.from_stack(producer, output) for output in data] or None,
         )
 
     @classmethod
     def existing(cls, stack: Stack, *, egress: Egress, holds: Collection[Tenant] = ("balancer", "tasks")) -> Network:
         """A VPC that exists: its id and the subnets of what *stack* holds are parameters of it.
 
-        A load balancer faces the internet, databases stay private, and tasks are where their way out leads from.
+        A load balancer faces the internet, data stays private, and tasks are where their way out leads from. A
+        database is placed in data subnets, which have no way out at all.
         """
         tasks_are_public = egress == "public"
-        homes = {"balancer": "Public", "tasks": "Public" if tasks_are_public else "Private", "data": "Private"}
+        tasks = "Public" if tasks_are_public else "Private"
+        homes = {"balancer": "Public", "tasks": tasks, "data": "Private", "database": "Data"}
         kinds = sorted({homes[tenant] for tenant in holds}, reverse=True)
         vpc = stack.add(_vpc_parameter())
         subnets = {kind: stack.add(_subnets_parameter(kind)).ref() for kind in kinds}
-        return cls(vpc.ref(), subnets.get("Public"), subnets.get("Private"), tasks_are_public=tasks_are_public)
+        return cls(
+            vpc.ref(),
+            subnets.get("Public"),
+            subnets.get("Private"),
+            tasks_are_public=tasks_are_public,
+            data_subnets=subnets.get("Data"),
+        )
 
 
 class Vpc(Component):
@@ -83,6 +97,8 @@ class Vpc(Component):
         cidr: the VPC's range; its second /24 and those after it become the subnets.
         flow_logs: days to keep a record of rejected traffic, or None for no record.
         dual_stack: public subnets have an IPv6 block and a route for it; private subnets stay IPv4.
+        data_subnets: a /28 for databases in each zone as well, cut from the last /24 of the range and without a way
+            out. Network ACLs of ours do not guard them; security groups say who reaches what is in them.
 
     """
 
@@ -95,6 +111,7 @@ class Vpc(Component):
         cidr: str = "10.0.0.0/16",
         flow_logs: int | None = None,
         dual_stack: bool = False,
+        data_subnets: bool = False,
     ) -> None:
         self._name, self._zones, self._egress = name, zones, egress
         self._blocks = [str(block) for block in ipaddress.IPv4Network(cidr).subnets(new_prefix=24)][1:]
@@ -124,11 +141,12 @@ class Vpc(Component):
         self.public = [self._subnet("Public", zone) for zone in range(1, zones + 1)]
         self.public_routes = self._public_routes()
         self.private = [self._subnet("Private", zone) for zone in range(1, zones + 1)]
-        self.private_route_tables = [self._route_table("Private", zone) for zone in range(1, zones + 1)]
+        self.private_route_tables = [_route_table(name, "Private", zone, self.vpc) for zone in range(1, zones + 1)]
         self.private_associations = [
             _associate("Private", subnet, table)
             for subnet, table in zip(self.private, self.private_route_tables, strict=True)
         ]
+        self.data = DataSubnets(name, self.vpc, self.data_cidrs) if data_subnets else None
         self.nat = self._nat_gateways()
         self.private_routes = self._private_routes()
         self.gateway_endpoints = [self._gateway_endpoint("S3", "s3"), self._gateway_endpoint("DynamoDb", "dynamodb")]
@@ -143,6 +161,7 @@ class Vpc(Component):
             public_subnets=[subnet.ref() for subnet in self.public],
             private_subnets=[subnet.ref() for subnet in self.private],
             tasks_are_public=self._egress == "public",
+            data_subnets=[subnet.ref() for subnet in self.data.subnets] if self.data else None,
         )
 
     @property
@@ -160,10 +179,17 @@ class Vpc(Component):
         """The IPv4 blocks of the private subnets, by zone."""
         return self._blocks[self._zones : 2 * self._zones]
 
+    @property
+    def data_cidrs(self) -> list[str]:
+        """The IPv4 blocks for data subnets, by zone; the same whatever the number of zones, as a database stays."""
+        last = ipaddress.IPv4Network(self._blocks[-1])
+        return [str(block) for block in last.subnets(new_prefix=DATA_PREFIX)][: self._zones]
+
     def publish(self, stack: Stack) -> None:
         """Write the outputs that ``Network.from_stack`` reads."""
         stack.output("VpcId", self.vpc.ref(), "The VPC")
-        for kind, subnets in (("Public", self.public), ("Private", self.private)):
+        data = self.data.subnets if self.data else []
+        for kind, subnets in (("Public", self.public), ("Private", self.private), ("Data", data)):
             for zone, subnet in enumerate(subnets, start=1):
                 stack.output(f"{kind}Subnet{zone}", subnet.ref(), f"The {kind.lower()} subnet of zone {zone}")
 
@@ -179,14 +205,7 @@ class Vpc(Component):
             "Public": "Holds what faces the internet: the load balancer and NAT gateways.",
             "Private": "Holds what must not be reachable from the internet.",
         }[kind]
-        subnet = ec2.Subnet(
-            f"{self._name}{kind}Subnet{zone}",
-            VpcId=self.vpc.ref(),
-            CidrBlock=blocks[zone - 1],
-            AvailabilityZone=Select(zone - 1, GetAZs("")),
-            MapPublicIpOnLaunch=False,
-            Tags=Tags(Name=_named(f"{kind.lower()}-{zone}")),
-        )
+        subnet = _subnet(self._name, kind, zone, self.vpc, blocks[zone - 1])
         if kind == "Public" and self.ipv6_block is not None:
             block = Select(0, self.vpc.get_att("Ipv6CidrBlocks"))
             subnet.Ipv6CidrBlock = Select(zone - 1, Cidr(block, self._zones, IPV6_HOST_BITS))
@@ -194,18 +213,8 @@ class Vpc(Component):
             subnet.DependsOn = [self.ipv6_block.title]
         return because(why, subnet, mutable="must-never-change")
 
-    def _route_table(self, kind: str, zone: int | str) -> ec2.RouteTable:
-        return because(
-            f"Decides where traffic of the {kind.lower()} subnets goes.",
-            ec2.RouteTable(
-                f"{self._name}{kind}RouteTable{zone}",
-                VpcId=self.vpc.ref(),
-                Tags=Tags(Name=_named(f"{kind.lower()}-{zone}".rstrip("-"))),
-            ),
-        )
-
     def _public_routes(self) -> list[Any]:
-        table = self._route_table("Public", "")
+        table = _route_table(self._name, "Public", "", self.vpc)
         routes = [self._internet_route("", table, {"DestinationCidrBlock": ANYWHERE})]
         if self.ipv6_block is not None:
             # Its destination is of a family that the VPC has no addresses of before the block is associated.
@@ -277,6 +286,22 @@ class Vpc(Component):
         )
 
 
+class DataSubnets(Component):
+    """Subnets for databases: their one route table has no route but the VPC's own, so nothing leads in or out of it."""
+
+    def __init__(self, name: str, vpc: ec2.VPC, cidrs: list[str]) -> None:
+        self.subnets = [
+            because(
+                "Holds databases; nothing in it reaches the internet.",
+                _subnet(name, "Data", zone, vpc, cidr),
+                mutable="must-never-change",
+            )
+            for zone, cidr in enumerate(cidrs, start=1)
+        ]
+        self.route_table = _route_table(name, "Data", "", vpc)
+        self.associations = [_associate("Data", subnet, self.route_table) for subnet in self.subnets]
+
+
 class Endpoints(Component):
     """Interface endpoints, so that tasks reach AWS without any route to the internet."""
 
@@ -300,6 +325,28 @@ class Endpoints(Component):
             )
             for title, service in ENDPOINT_SERVICES.items()
         ]
+
+
+def _subnet(name: str, kind: str, zone: int, vpc: ec2.VPC, cidr: str) -> ec2.Subnet:
+    return ec2.Subnet(
+        f"{name}{kind}Subnet{zone}",
+        VpcId=vpc.ref(),
+        CidrBlock=cidr,
+        AvailabilityZone=Select(zone - 1, GetAZs("")),
+        MapPublicIpOnLaunch=False,
+        Tags=Tags(Name=_named(f"{kind.lower()}-{zone}")),
+    )
+
+
+def _route_table(name: str, kind: str, zone: int | str, vpc: ec2.VPC) -> ec2.RouteTable:
+    return because(
+        f"Decides where traffic of the {kind.lower()} subnets goes.",
+        ec2.RouteTable(
+            f"{name}{kind}RouteTable{zone}",
+            VpcId=vpc.ref(),
+            Tags=Tags(Name=_named(f"{kind.lower()}-{zone}".rstrip("-"))),
+        ),
+    )
 
 
 def _associate(kind: str, subnet: ec2.Subnet, table: ec2.RouteTable) -> ec2.SubnetRouteTableAssociation:
@@ -327,6 +374,7 @@ def _subnets_parameter(kind: str) -> StackParameter:
     purpose = {
         "Public": "Subnets with a route to an internet gateway, in two zones at least",
         "Private": "Subnets with a route to a NAT gateway, in two zones at least",
+        "Data": "Subnets for databases, without a route to the internet, in two zones at least",
     }
     return StackParameter(
         f"{kind}SubnetIds",

@@ -9,6 +9,29 @@ from troposphere import Parameter
 DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
 
 
+# Ids of the managed prefix list com.amazonaws.global.cloudfront.origin-facing; each Region has its own, and every
+# account the same. Collected in several public projects that took them from the AWS Networking & Content Delivery Blog,
+# "Limit access to your origins using the AWS-managed prefix list for Amazon CloudFront", and agree on these. Other
+# Regions are asked for; a wrong default would open the load balancer to nobody, or be refused.
+CLOUDFRONT_PREFIX_LISTS = {
+    "ap-northeast-1": "pl-58a04531",
+    "ap-northeast-2": "pl-22a6434b",
+    "ap-southeast-1": "pl-31a34658",
+    "ap-southeast-2": "pl-b8a742d1",
+    "ca-central-1": "pl-38a64351",
+    "eu-central-1": "pl-a3a144ca",
+    "eu-north-1": "pl-fab65393",
+    "eu-west-1": "pl-4fa04526",
+    "eu-west-2": "pl-93a247fa",
+    "eu-west-3": "pl-75b1541c",
+    "sa-east-1": "pl-5da64334",
+    "us-east-1": "pl-3b927c52",
+    "us-east-2": "pl-b6a144df",
+    "us-west-1": "pl-4ea04527",
+    "us-west-2": "pl-82a045eb",
+}
+
+
 class StackParameter(Parameter):
     """A troposphere parameter that knows its label and its group on the console's form."""
 
@@ -108,6 +131,23 @@ def certificate_arn(default: str | None) -> StackParameter:
         default=default,
         pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+$",
         constraint="The ARN of a certificate in AWS Certificate Manager",
+    )
+
+
+def cloudfront_prefix_list(region: str) -> StackParameter:
+    """The addresses that CloudFront calls origins from, as *region* knows them; required where the id is not known.
+
+    ``aws ec2 describe-managed-prefix-lists --filters
+    Name=prefix-list-name,Values=com.amazonaws.global.cloudfront.origin-facing`` tells it.
+    """
+    return StackParameter(
+        "CloudFrontPrefixListId",
+        group="Network",
+        label="Prefix list of CloudFront",
+        description=f"Id of the managed prefix list com.amazonaws.global.cloudfront.origin-facing in {region}",
+        default=CLOUDFRONT_PREFIX_LISTS.get(region),
+        pattern=r"^pl-[0-9a-f]+$",
+        constraint="The id of a managed prefix list, pl- and hexadecimal digits",
     )
 
 

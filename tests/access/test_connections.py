@@ -81,6 +81,13 @@ def test_a_range_of_ipv6_is_admitted_as_one():
     assert "CidrIp" not in rule
 
 
+@pytest.mark.row("MP-09")
+def test_a_prefix_list_is_admitted_instead_of_a_range():
+    rule = properties(admit("pl-82a045eb", API, port=443, title="X", source="CloudFront", prefix_list=True))
+    assert (rule["SourcePrefixListId"], rule["FromPort"], rule["ToPort"]) == ("pl-82a045eb", 443, 443)
+    assert not {"CidrIp", "CidrIpv6"} & rule.keys()
+
+
 @pytest.mark.row("RC-05")
 def test_what_another_stack_made_is_connected_like_what_this_one_makes():
     balancer = Peer("Public", Ref("BalancerGroupOfAnotherStack"))
@@ -120,6 +127,7 @@ ALLOWED = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789. _
         *connect(API, DATABASE),
         admit("10.0.0.0/8", API, port=80, title="X", source="the VPC"),
         admit("::/0", API, port=80, title="Y", source="clients", ipv6=True),
+        admit("pl-82a045eb", API, port=80, title="Z", source="CloudFront", prefix_list=True),
         reach_https(API),
         reach_everything(API),
     ],

@@ -281,6 +281,108 @@ def test_dns_is_on(stack_of):
     assert (vpc["EnableDnsSupport"], vpc["EnableDnsHostnames"]) == (True, True)
 
 
+# Subnets for databases
+
+
+def kept(stack_of, **options):
+    return resources(stack_of, data_subnets=True, **options)
+
+
+@pytest.mark.row("MP-01")
+def test_logical_ids_of_data_subnets_are_a_promise():
+    plain = [resource.title for resource in Vpc("Main", zones=3, egress="nat").resources()]
+    with_data = [resource.title for resource in Vpc("Main", zones=3, egress="nat", data_subnets=True).resources()]
+    assert [title for title in with_data if title in plain] == plain
+    assert [title for title in with_data if title not in plain] == [
+        "MainDataSubnet1",
+        "MainDataSubnet2",
+        "MainDataSubnet3",
+        "MainDataRouteTable",
+        "MainDataSubnet1Routes",
+        "MainDataSubnet2Routes",
+        "MainDataSubnet3Routes",
+    ]
+
+
+@pytest.mark.row("MP-01")
+@EACH_SHAPE
+def test_no_linter_finds_anything_in_data_subnets(stack_of, findings, egress, zones):
+    vpc = Vpc("Main", zones=zones, egress=egress, data_subnets=True)
+    stack = stack_of(vpc)
+    vpc.publish(stack)
+    assert findings(stack) == []
+
+
+@pytest.mark.row("MP-01")
+@pytest.mark.parametrize("zones", [2, 3])
+@pytest.mark.parametrize("cidr", ["10.0.0.0/16", "172.20.0.0/18", "192.168.16.0/20"])
+def test_public_and_private_subnets_are_24s_and_data_subnets_28s_that_fit_beside_them(stack_of, cidr, zones):
+    vpc = ipaddress.IPv4Network(cidr)
+    subnets = of_type(kept(stack_of, zones=zones, cidr=cidr), "Subnet")
+    blocks = {title: ipaddress.IPv4Network(properties["CidrBlock"]) for title, properties in subnets.items()}
+    assert len(blocks) == 3 * zones
+    assert {title: block.prefixlen for title, block in blocks.items()} == {
+        f"Main{kind}Subnet{zone}": 28 if kind == "Data" else 24
+        for kind in ("Public", "Private", "Data")
+        for zone in range(1, zones + 1)
+    }
+    assert all(block.subnet_of(vpc) for block in blocks.values())
+    assert not any(one.overlaps(other) for one in blocks.values() for other in blocks.values() if one is not other)
+
+
+@pytest.mark.row("MP-01")
+def test_every_zone_has_a_data_subnet_that_hands_out_no_public_addresses(stack_of):
+    subnets = of_type(kept(stack_of, zones=3), "Subnet")
+    data = [subnets[f"MainDataSubnet{zone}"] for zone in (1, 2, 3)]
+    assert [each["AvailabilityZone"]["Fn::Select"][0] for each in data] == [0, 1, 2]
+    assert {each["MapPublicIpOnLaunch"] for each in data} == {False}
+
+
+@pytest.mark.row("MP-01")
+@EACH_SHAPE
+def test_no_route_leads_out_of_data_subnets_and_no_endpoint_is_in_their_table(stack_of, egress, zones):
+    made = kept(stack_of, egress=egress, zones=zones, dual_stack=True)
+    table = {"Ref": "MainDataRouteTable"}
+    followed = {
+        p["SubnetId"]["Ref"]
+        for p in of_type(made, "SubnetRouteTableAssociation").values()
+        if p["RouteTableId"] == table
+    }
+    assert followed == {f"MainDataSubnet{zone}" for zone in range(1, zones + 1)}
+    assert not [route for route in of_type(made, "Route").values() if route["RouteTableId"] == table]
+    assert not [p for p in of_type(made, "VPCEndpoint").values() if table in p.get("RouteTableIds", [])]
+    assert not [title for title in followed if "Ipv6CidrBlock" in made[title]["Properties"]]
+
+
+@pytest.mark.row("MP-01")
+def test_a_data_subnet_stays_where_it_is_when_a_zone_comes_along():
+    two, three = (Vpc("Main", zones=zones, egress="nat", data_subnets=True).data_cidrs for zones in (2, 3))
+    assert two == ["10.0.255.0/28", "10.0.255.16/28"]
+    assert three == [*two, "10.0.255.32/28"]
+
+
+@pytest.mark.row("MP-01")
+@pytest.mark.parametrize("data_subnets", [True, False])
+def test_another_stack_reads_data_subnets_where_they_were_made(stack_of, data_subnets):
+    vpc = Vpc("Main", zones=3, egress="nat", data_subnets=data_subnets)
+    producer = stack_of(vpc)
+    producer.name = "network"
+    vpc.publish(producer)
+    network = Network.from_stack(stack_of(), producer, zones=3, egress="nat")
+    if data_subnets:
+        read = [value.to_dict()["Fn::GetStackOutput"]["OutputName"] for value in network.data_subnets]
+        assert read == ["DataSubnet1", "DataSubnet2", "DataSubnet3"]
+        assert [subnet.to_dict()["Ref"] for subnet in vpc.network.data_subnets] == [f"Main{title}" for title in read]
+    else:
+        assert network.data_subnets is vpc.network.data_subnets is None
+
+
+def test_a_database_in_a_vpc_that_exists_is_placed_in_its_data_subnets(stack_of):
+    network = Network.existing(stack_of(), egress="nat", holds=["database"])
+    assert network.data_subnets.to_dict() == {"Ref": "DataSubnetIds"}
+    assert network.private_subnets is None
+
+
 # Where tasks run
 
 
@@ -331,6 +433,8 @@ def test_a_vpc_that_exists_is_a_network_like_any_other(stack_of, egress):
         ("nat", ["tasks"], ["VpcId", "PrivateSubnetIds"]),
         ("nat", ["data"], ["VpcId", "PrivateSubnetIds"]),
         ("public", ["data"], ["VpcId", "PrivateSubnetIds"]),
+        ("nat", ["database"], ["VpcId", "DataSubnetIds"]),
+        ("nat", ["data", "database"], ["VpcId", "PrivateSubnetIds", "DataSubnetIds"]),
     ],
 )
 def test_a_stack_asks_only_for_the_subnets_that_it_uses(stack_of, egress, holds, asked):

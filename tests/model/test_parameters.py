@@ -15,6 +15,7 @@ EVERY_KIND = [
     parameters.domain_name(None),
     parameters.hosted_zone_id(None),
     parameters.certificate_arn(None),
+    parameters.cloudfront_prefix_list("us-west-2"),
     parameters.number(
         "Tasks", group="Capacity", label="Tasks", description="How many", default=1, minimum=0, maximum=9
     ),
@@ -49,6 +50,21 @@ def test_nothing_is_written_that_was_not_given():
     assert plain.to_dict() == {"Type": "String", "Description": "How big"}
 
 
+@pytest.mark.row("MP-09")
+@pytest.mark.parametrize(
+    ("region", "default"), [("us-west-2", "pl-82a045eb"), ("us-east-2", "pl-b6a144df"), ("mx-central-1", None)]
+)
+def test_the_prefix_list_of_cloudfront_is_asked_for_where_its_id_is_not_known(region, default):
+    asked = parameters.cloudfront_prefix_list(region).to_dict()
+    assert asked.get("Default") == default
+    assert region in asked["Description"]
+
+
+def test_no_two_regions_share_a_prefix_list():
+    known = parameters.CLOUDFRONT_PREFIX_LISTS
+    assert len(set(known.values())) == len(known)
+
+
 def test_zero_is_a_value_like_any_other():
     number = parameters.number("Tasks", group="g", label="l", description="d", default=0, minimum=0, maximum=9)
     assert (number.to_dict()["Default"], number.to_dict()["MinValue"]) == (0, 0)
@@ -66,12 +82,14 @@ ACCEPTED = {
         "arn:aws-cn:acm:cn-north-1:123456789012:certificate/abc",
     ],
     "NetworkStackName": ["facerec-dev-network", "X"],
+    "CloudFrontPrefixListId": [*parameters.CLOUDFRONT_PREFIX_LISTS.values(), "pl-0123456789abcdef0"],
 }
 REJECTED = {
     "ImageTag": ["", "-x", ".x", "a b", "a" * 129, "sha256:abc"],
     "DomainName": ["example", "app.example.com.", "App.example.com", "-a.example.com", "http://example.com"],
     "CertificateArn": ["arn:aws:iam::123456789012:server-certificate/x", "12345678"],
     "NetworkStackName": ["1network", "a_b", ""],
+    "CloudFrontPrefixListId": ["", "pl-", "82a045eb", "pl-82A045EB", "com.amazonaws.global.cloudfront.origin-facing"],
 }
 
 
