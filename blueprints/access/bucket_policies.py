@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from awacs import s3 as s3_actions
-from awacs.aws import Allow, Bool, Condition, Deny, PolicyDocument, Principal, Statement
-from troposphere import Sub, s3
+from awacs.aws import Allow, Bool, Condition, Deny, PolicyDocument, Principal, Statement, StringEquals
+from troposphere import Sub, cloudfront, s3
 
 from blueprints.access.grants import document
 
@@ -47,3 +47,26 @@ def access_logs(bucket: s3.Bucket) -> PolicyDocument:
         Resource=[Sub(f"${{{bucket.title}.Arn}}/AWSLogs/${{AWS::AccountId}}/*")],
     )
     return document(deliver, _refuse_plain_http(bucket))
+
+
+def cloudfront_reads(bucket: s3.Bucket, distribution: cloudfront.Distribution, *, path: str) -> PolicyDocument:
+    """Let *distribution* read the objects below *path* (``/folder``), over TLS.
+
+    The service principal stands for the distributions of every account; aws:SourceArn makes it this one ("Restrict
+    access to an Amazon S3 origin", CloudFront Developer Guide). Without s3:ListBucket S3 answers a missing object with
+    403 and does not tell whether it is there.
+    """
+    read = Statement(
+        Sid="CloudFrontReads",
+        Effect=Allow,
+        Principal=Principal("Service", ["cloudfront.amazonaws.com"]),
+        Action=[s3_actions.GetObject],
+        Resource=[Sub(f"${{{bucket.title}.Arn}}{path}/*")],
+        Condition=Condition([StringEquals("aws:SourceArn", distribution_arn(distribution))]),
+    )
+    return document(read, _refuse_plain_http(bucket))
+
+
+def distribution_arn(distribution: cloudfront.Distribution) -> Sub:
+    """A distribution's ARN; the resource type returns its id only, and CloudFront's ARNs name no Region."""
+    return Sub(f"arn:${{AWS::Partition}}:cloudfront::${{AWS::AccountId}}:distribution/${{{distribution.title}}}")

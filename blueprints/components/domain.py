@@ -1,4 +1,4 @@
-"""A public name: its certificate, and the record that leads to the load balancer."""
+"""A public name: its certificate, and the records that lead to a load balancer or to CloudFront."""
 
 from __future__ import annotations
 
@@ -9,23 +9,32 @@ from troposphere import Parameter, certificatemanager, elasticloadbalancingv2, r
 from blueprints.model.component import Component
 from blueprints.model.context import because
 
+# The hosted zone of every distribution's name (Route 53 API Reference, "AliasTarget", HostedZoneId).
+CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
+
 
 class Certificate(Component):
     """A certificate that ACM validates by DNS and renews by itself.
 
     Without the hosted zone's id CloudFormation would wait, for days, for somebody to write the validation record.
+    CloudFront takes certificates of us-east-1 only; a load balancer takes those of its own Region.
+
+    Args:
+        name: first part of the logical ids.
+        domain_name: the name: a parameter, or what is made of one (``Sub("origin.${DomainName}")``).
+        hosted_zone_id: the public zone that the name lies in.
     """
 
-    def __init__(self, name: str, *, domain_name: Parameter, hosted_zone_id: Parameter) -> None:
+    def __init__(self, name: str, *, domain_name: Any, hosted_zone_id: Any) -> None:
         self.certificate = because(
             "Lets browsers trust the service; ACM renews it while the validation record stands.",
             certificatemanager.Certificate(
                 f"{name}Certificate",
-                DomainName=domain_name.ref(),
+                DomainName=_value(domain_name),
                 ValidationMethod="DNS",
                 DomainValidationOptions=[
                     certificatemanager.DomainValidationOption(
-                        DomainName=domain_name.ref(), HostedZoneId=hosted_zone_id.ref()
+                        DomainName=_value(domain_name), HostedZoneId=_value(hosted_zone_id)
                     )
                 ],
             ),
@@ -44,7 +53,7 @@ class AliasRecord(Component):
 
     Args:
         name: first part of the logical ids.
-        domain_name: the name that people use.
+        domain_name: the name that people, or CloudFront, use: a parameter, or what is made of one.
         hosted_zone_id: the zone that the name lies in.
         load_balancer: where the name leads.
         dual_stack: the load balancer has IPv6 addresses too, so the name gets an AAAA record beside its A record.
@@ -54,33 +63,62 @@ class AliasRecord(Component):
         self,
         name: str,
         *,
-        domain_name: Parameter,
-        hosted_zone_id: Parameter,
+        domain_name: Any,
+        hosted_zone_id: Any,
         load_balancer: elasticloadbalancingv2.LoadBalancer,
         dual_stack: bool = False,
     ) -> None:
-        self._domain_name, self._hosted_zone_id, self._load_balancer = domain_name, hosted_zone_id, load_balancer
-        self.record = self._alias(
-            f"{name}AliasRecord", "A", "People use the name; where it leads may change. Alias queries cost nothing."
+        target = route53.AliasTarget(
+            DNSName=load_balancer.get_att("DNSName"),
+            HostedZoneId=load_balancer.get_att("CanonicalHostedZoneID"),
+            EvaluateTargetHealth=True,
+        )
+        self.record = because(
+            "People use the name; where it leads may change. Alias queries cost nothing.",
+            _alias(f"{name}AliasRecord", "A", domain_name, hosted_zone_id, target),
         )
         self.record_ipv6 = (
-            self._alias(f"{name}AliasRecordIpv6", "AAAA", "The same for those who come over IPv6.")
+            because(
+                "The same for those who come over IPv6.",
+                _alias(f"{name}AliasRecordIpv6", "AAAA", domain_name, hosted_zone_id, target),
+            )
             if dual_stack
             else None
         )
 
-    def _alias(self, title: str, kind: str, why: str) -> route53.RecordSetType:
-        return because(
-            why,
-            route53.RecordSetType(
-                title,
-                Name=self._domain_name.ref(),
-                HostedZoneId=self._hosted_zone_id.ref(),
-                Type=kind,
-                AliasTarget=route53.AliasTarget(
-                    DNSName=self._load_balancer.get_att("DNSName"),
-                    HostedZoneId=self._load_balancer.get_att("CanonicalHostedZoneID"),
-                    EvaluateTargetHealth=True,
-                ),
-            ),
+
+class DistributionRecord(Component):
+    """The name in DNS that leads to a CloudFront distribution, over IPv4 and IPv6.
+
+    The name has to be one of the distribution's aliases, and can be an alias of one distribution only, in all accounts.
+
+    Args:
+        name: first part of the logical ids.
+        domain_name: the name that people use: a parameter, or what is made of one.
+        hosted_zone_id: the zone that the name lies in.
+        distribution: the distribution's own domain name.
+    """
+
+    def __init__(self, name: str, *, domain_name: Any, hosted_zone_id: Any, distribution: Any) -> None:
+        # Route 53 evaluates no health of a distribution; True is refused.
+        target = route53.AliasTarget(DNSName=distribution, HostedZoneId=CLOUDFRONT_ZONE, EvaluateTargetHealth=False)
+        self.record = because(
+            "People use the name; it leads to the nearest edge location. Alias queries cost nothing.",
+            _alias(f"{name}AliasRecord", "A", domain_name, hosted_zone_id, target),
         )
+        self.record_ipv6 = because(
+            "The same for those who come over IPv6.",
+            _alias(f"{name}AliasRecordIpv6", "AAAA", domain_name, hosted_zone_id, target),
+        )
+
+
+def _alias(
+    title: str, kind: str, domain_name: Any, hosted_zone_id: Any, target: route53.AliasTarget
+) -> route53.RecordSetType:
+    return route53.RecordSetType(
+        title, Name=_value(domain_name), HostedZoneId=_value(hosted_zone_id), Type=kind, AliasTarget=target
+    )
+
+
+def _value(given: Any) -> Any:
+    return given.ref() if isinstance(given, Parameter) else given

@@ -1,10 +1,10 @@
-"""A web application firewall in front of a load balancer: AWS's rules, and a limit on how often one address may ask."""
+"""A web application firewall before a load balancer or CloudFront: AWS's rules, and a limit on requests per address."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 from troposphere import Sub, logs, wafv2
 
@@ -55,47 +55,54 @@ COMMON_RULES = frozenset(
 LOWEST_RATE, HIGHEST_RATE = 10, 2_000_000_000
 
 
+Scope = Literal["REGIONAL", "CLOUDFRONT"]
+
+
 class WebAcl(Component):
-    """A regional web ACL on a load balancer.
+    """A web ACL: a regional one on a load balancer, or one that a CloudFront distribution names.
+
+    AWS WAF takes scope CLOUDFRONT in us-east-1 only, so its stack stands there, wherever the distribution's does; the
+    distribution names the ARN (WebACLId), because an association is refused for it.
 
     Args:
         name: first part of the logical ids.
-        association: ARN of the load balancer that it stands in front of.
+        scope: CLOUDFRONT for distributions, else REGIONAL.
+        association: ARN of the load balancer that a regional one stands in front of.
         rate_limit: requests that one address may send in five minutes before it is blocked.
         count: rules of the core rule set that only count what they match, because the application sends such things.
         log_retention_days: days to keep what was inspected, or None for no log (charged by volume).
 
+    Raises:
+        SettingsError: a rate or a rule that AWS WAF does not know, or scope and association do not go together.
+
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a decision of the architect's
         self,
         name: str,
         *,
-        association: Any,
+        scope: Scope = "REGIONAL",
+        association: Any | None = None,
         rate_limit: int = 2000,
         count: Collection[str] = (),
         log_retention_days: int | None = None,
     ) -> None:
         _check(name, rate_limit, count)
+        _check_place(name, scope, association)
         self._name = name
         rules = [self._managed(priority, group, sorted(count)) for priority, group in enumerate(MANAGED)]
         self.web_acl = because(
             "Turns away known attacks and floods before they reach a task.",
             wafv2.WebACL(
                 f"{name}WebAcl",
-                Scope="REGIONAL",
+                Scope=scope,
                 DefaultAction=wafv2.DefaultAction(Allow=wafv2.AllowAction()),
                 Rules=[*rules, self._rate_limit(len(rules), rate_limit)],
                 VisibilityConfig=self._visible("WebAcl"),
             ),
             mutable="free-to-tune",
         )
-        self.association = because(
-            "Puts the rules in front of the load balancer.",
-            wafv2.WebACLAssociation(
-                f"{name}WebAclAssociation", ResourceArn=association, WebACLArn=self.web_acl.get_att("Arn")
-            ),
-        )
+        self.association = None if association is None else self._before(association)
         self.log_group = None if log_retention_days is None else self._log_group(log_retention_days)
         self.logging = None if self.log_group is None else self._logging(self.log_group)
 
@@ -103,6 +110,14 @@ class WebAcl(Component):
     def arn(self) -> Any:
         """The ARN of the web ACL."""
         return self.web_acl.get_att("Arn")
+
+    def _before(self, load_balancer: Any) -> wafv2.WebACLAssociation:
+        return because(
+            "Puts the rules in front of the load balancer.",
+            wafv2.WebACLAssociation(
+                f"{self._name}WebAclAssociation", ResourceArn=load_balancer, WebACLArn=self.web_acl.get_att("Arn")
+            ),
+        )
 
     def _managed(self, priority: int, group: str, count: list[str]) -> wafv2.WebACLRule:
         counted = [
@@ -170,3 +185,16 @@ def _check(name: str, rate_limit: int, count: Collection[str]) -> None:
     for rule in sorted(set(count) - COMMON_RULES):
         close = difflib.get_close_matches(rule, COMMON_RULES, n=3) or sorted(COMMON_RULES)
         raise SettingsError(f"{name}: {COMMON} has no rule {rule!r} to count; there are {', '.join(close)}")
+
+
+def _check_place(name: str, scope: Scope, association: Any | None) -> None:
+    if scope == "CLOUDFRONT" and association is not None:
+        raise SettingsError(
+            f"{name}: AWS WAF associates no web ACL of scope CLOUDFRONT; leave association out and give the ARN to the "
+            "distribution"
+        )
+    if scope == "REGIONAL" and association is None:
+        raise SettingsError(
+            f"{name}: a regional web ACL protects nothing by itself; give the load balancer's ARN as association, or "
+            'scope="CLOUDFRONT" for a distribution'
+        )
