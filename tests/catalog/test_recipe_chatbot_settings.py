@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -76,9 +77,15 @@ CHOICES: dict[str, dict[str, Any]] = {
 every = pytest.mark.parametrize("settings", CHOICES.values(), ids=CHOICES.keys())
 
 
-def chatbot(environment: str = "dev", **settings: Any) -> Rendered:
-    stacks = tuple(recipe_chatbot.build(Settings(environment=environment, **settings)))
+@cache
+def rendered_once(settings: str) -> Rendered:
+    stacks = tuple(recipe_chatbot.build(Settings(**json.loads(settings))))
     return Rendered(stacks, {stack.name: to_dict(stack) for stack in stacks})
+
+
+def chatbot(environment: str = "dev", **settings: Any) -> Rendered:
+    """The architecture under these settings; the same question is answered once."""
+    return rendered_once(json.dumps({"environment": environment, **settings}, sort_keys=True))
 
 
 def resource(rendered: Rendered, part: str, kind: str) -> dict[str, Any]:
