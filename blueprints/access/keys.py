@@ -14,6 +14,7 @@ from awacs.aws import (
     Allow,
     ArnLike,
     AWSPrincipal,
+    Bool,
     Condition,
     PolicyDocument,
     Principal,
@@ -52,7 +53,21 @@ ADMINISTRATION = (
 )
 
 
+# What reading and writing encrypted data takes; a copy is encrypted again on its way to another key.
+USE = (
+    kms.Decrypt,
+    kms.DescribeKey,
+    kms.Encrypt,
+    kms.GenerateDataKey,
+    kms.GenerateDataKeyWithoutPlaintext,
+    kms.ReEncryptFrom,
+    kms.ReEncryptTo,
+)
+
+FOR_AWS_RESOURCES = Bool("kms:GrantIsForAWSResource", "true")
+
 EVENTS_PUBLISH = "AccountPublishes"
+BUDGETS_PUBLISH = "BudgetsEncrypt"
 
 
 def on_this_key(sid: str, *actions: Action, by: Principal, when: Condition | None = None) -> Statement:
@@ -105,15 +120,57 @@ def used_to_publish() -> Statement:
     return on_this_key(EVENTS_PUBLISH, kms.Decrypt, kms.GenerateDataKey, by=root, when=Condition([through_sns]))
 
 
-def for_alarm_messages(*, events: bool = False) -> PolicyDocument:
-    """The policy of a key that encrypts a topic of alarms; with *events*, roles of the account may publish as well."""
-    others = [used_to_publish()] if events else []
+def used_by_budgets() -> Statement:
+    """Let AWS Budgets encrypt what this account's budgets publish.
+
+    A budget has no Region in its ARN (AWS Cost Management User Guide, "Creating an Amazon SNS topic for budget
+    notifications").
+    """
+    budgets = Sub("arn:${AWS::Partition}:budgets::${AWS::AccountId}:*")
+    return on_this_key(
+        BUDGETS_PUBLISH,
+        kms.Decrypt,
+        kms.GenerateDataKey,
+        by=Principal("Service", ["budgets.amazonaws.com"]),
+        when=Condition([StringEquals("aws:SourceAccount", AccountId), ArnLike("aws:SourceArn", budgets)]),
+    )
+
+
+def for_alarm_messages(*, events: bool = False, budgets: bool = False) -> PolicyDocument:
+    """The policy of a key that encrypts a topic of alarms.
+
+    Args:
+        events: roles of the account may publish as well.
+        budgets: budgets of the account may publish as well.
+
+    """
+    others = [*([used_to_publish()] if events else []), *([used_by_budgets()] if budgets else [])]
     return document(administered_by_account(), used_by_alarms(), *others)
 
 
 def takes_events(key: kms_resources.Key) -> bool:
     """Whether roles of the account may encrypt messages with a key, as far as the key's own policy says."""
     return any(statement.Sid == EVENTS_PUBLISH for statement in key.KeyPolicy.Statement)
+
+
+def takes_budgets(key: kms_resources.Key) -> bool:
+    """Whether budgets of the account may encrypt messages with a key, as far as the key's own policy says."""
+    return any(statement.Sid == BUDGETS_PUBLISH for statement in key.KeyPolicy.Statement)
+
+
+def for_backups() -> PolicyDocument:
+    """The policy of a key that encrypts a vault of backups: the account's own IAM policies say who uses it.
+
+    AWS Backup copies and restores as a role of the account, and RDS in that role's name. Who makes the vault needs the
+    key too: CreateBackupVault makes a grant. A grant can only be made for a service, which is the condition that the
+    console writes into a key policy (AWS KMS Developer Guide, "Allows key users to use a KMS key with AWS services").
+    """
+    root = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
+    use = on_this_key("AccountUses", *USE, by=root)
+    grant = on_this_key(
+        "ServicesKeepGrants", kms.CreateGrant, kms.RetireGrant, by=root, when=Condition([FOR_AWS_RESOURCES])
+    )
+    return document(administered_by_account(), use, grant)
 
 
 def encrypt_messages(key_arn: Any) -> Statement:

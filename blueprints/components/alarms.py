@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from troposphere import cloudwatch
 
@@ -14,6 +14,12 @@ from blueprints.model.errors import SettingsError
 
 MINUTE = 60
 DAY = 24 * 60  # minutes; CloudWatch looks back no further with periods below an hour (PutMetricAlarm)
+
+Comparison = Literal[
+    "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
+]
+# How CloudWatch's metric math makes one number of several (CloudWatch User Guide, "Using math expressions").
+Together = Literal["MAX", "MIN", "SUM"]
 
 
 class ServiceAlarms(Component):
@@ -138,6 +144,178 @@ def error_rate_alarm(  # noqa: PLR0913 - each is a limit of its own
         topic,
         physical_name,
     )
+
+
+def error_count_alarm(  # noqa: PLR0913 - each is a limit of its own
+    title: str,
+    *,
+    load_balancer: Any,
+    topic: Any,
+    count: int = 10,
+    minutes: int = 5,
+    periods: int = 2,
+    physical_name: str | None = None,
+) -> cloudwatch.Alarm:
+    """Go off when tasks behind a load balancer go on answering with errors, however many requests there are.
+
+    Args:
+        title: the logical id.
+        load_balancer: the load balancer's full name (``LoadBalancerFullName``).
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        count: answers of tasks with a status of 500 or above, in each period.
+        minutes: the length of a period.
+        periods: how many periods in a row.
+        physical_name: a name of its own, where a document names it.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back.
+
+    """
+    return metric_alarm(
+        title,
+        description=f"Tasks answered {count} requests or more with errors, {periods} times {_duration(minutes)} in a "
+        "row. Read the service's log for the first error; if it came with a deployment, roll back",
+        namespace=LOAD_BALANCER,
+        metric="HTTPCode_Target_5XX_Count",
+        over=[{"LoadBalancer": load_balancer}],
+        topic=topic,
+        statistic="Sum",
+        comparison="GreaterThanOrEqualToThreshold",
+        threshold=count,
+        minutes=minutes,
+        periods=periods,
+        missing="notBreaching",  # the metric is written only where there are errors
+        physical_name=physical_name,
+    )
+
+
+def dead_letter_alarm(
+    title: str, *, queue: Any, topic: Any, work: str = "A message", physical_name: str | None = None
+) -> cloudwatch.Alarm:
+    """Go off when a queue for what failed is not empty.
+
+    SQS writes no metrics of a queue that nobody has used for six hours (Amazon SQS Developer Guide, "Monitoring
+    queues"), so the alarm can be over without anybody having looked.
+
+    Args:
+        title: the logical id.
+        queue: the queue's name (``QueueName``); its Ref is a URL.
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        work: what the description calls a message.
+        physical_name: a name of its own, where a document names it.
+
+    """
+    return metric_alarm(
+        title,
+        description=f"{work} failed as often as it is tried and waits in the dead-letter queue. "
+        "Read the log for the error, repair it, and move the messages back with start-message-move-task",
+        namespace="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        over=[{"QueueName": queue}],
+        topic=topic,
+        statistic="Maximum",
+        threshold=0,
+        missing="notBreaching",
+        physical_name=physical_name,
+    )
+
+
+def function_errors_alarm(  # noqa: PLR0913 - each is a limit of its own
+    title: str, *, function: Any, topic: Any, count: int = 1, minutes: int = 5, physical_name: str | None = None
+) -> cloudwatch.Alarm:
+    """Go off when a Lambda function fails.
+
+    Args:
+        title: the logical id.
+        function: the function's name.
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        count: failed invocations in *minutes*; a retry counts again.
+        minutes: the length of the period.
+        physical_name: a name of its own, where a document names it.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back.
+
+    """
+    return metric_alarm(
+        title,
+        description=f"The function failed {'once' if count == 1 else f'{count} times'} or more in "
+        f"{_duration(minutes)}. Read its log for the error",
+        namespace="AWS/Lambda",
+        metric="Errors",
+        over=[{"FunctionName": function}],
+        topic=topic,
+        statistic="Sum",
+        comparison="GreaterThanOrEqualToThreshold",
+        threshold=count,
+        minutes=minutes,
+        missing="notBreaching",  # a function that is not called reports nothing
+        physical_name=physical_name,
+    )
+
+
+def metric_alarm(  # noqa: PLR0913 - what CloudWatch asks for
+    title: str,
+    *,
+    description: str,
+    namespace: str,
+    metric: str,
+    over: Sequence[Mapping[str, Any]],
+    topic: Any,
+    threshold: float,
+    statistic: str = "Average",
+    comparison: Comparison = "GreaterThanThreshold",
+    together: Together = "MAX",
+    minutes: int = 5,
+    periods: int = 1,
+    missing: Literal["missing", "notBreaching", "breaching", "ignore"] = "missing",
+    physical_name: str | None = None,
+) -> cloudwatch.Alarm:
+    """Go off when a metric that AWS writes leaves its limit, for one thing or for any of several.
+
+    Args:
+        title: the logical id.
+        description: what happened, and what to do about it.
+        namespace: where AWS writes the metric, such as ``AWS/RDS``.
+        metric: the metric's name.
+        over: the dimensions of each thing that is watched; ten at most (PutMetricAlarm, Metrics).
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+        threshold: the limit, in the metric's own unit.
+        statistic: what is taken of the values of a period.
+        comparison: on which side of the limit something is wrong.
+        together: what is taken of several things.
+        minutes: the length of a period.
+        periods: how many periods in a row.
+        missing: what a period without values means.
+        physical_name: a name of its own, where a document names it.
+
+    Raises:
+        SettingsError: CloudWatch does not look that far back, or nothing is watched.
+
+    """
+    _check(title, minutes * periods)
+    if not over:
+        raise SettingsError(f"{title}: nothing is watched; give the dimensions of one thing at least")
+    alarm = cloudwatch.Alarm(
+        title,
+        AlarmDescription=description,
+        ComparisonOperator=comparison,
+        Threshold=threshold,
+        EvaluationPeriods=periods,
+        DatapointsToAlarm=periods,
+        TreatMissingData=missing,
+    )
+    period = minutes * MINUTE
+    if len(over) == 1:
+        alarm.Namespace, alarm.MetricName, alarm.Statistic, alarm.Period = namespace, metric, statistic, period
+        alarm.Dimensions = _dimensions(**over[0])
+    else:
+        parts = [
+            _part(f"part_{number}", metric, _dimensions(**one), statistic, period, namespace=namespace)
+            for number, one in enumerate(over, start=1)
+        ]
+        alarm.Metrics = [_result("all", f"{together}([{', '.join(str(part.Id) for part in parts)}])", metric), *parts]
+    return _told(alarm, topic, physical_name)
 
 
 def latency_alarm(  # noqa: PLR0913 - each is a limit of its own
@@ -312,13 +490,19 @@ def _total(
     return [_result(key, filled if empty_is_zero else there, label), *parts]
 
 
-def _part(
-    key: str, metric: str, dimensions: list[cloudwatch.MetricDimension], statistic: str, period: int
+def _part(  # noqa: PLR0913 - what a metric is known by
+    key: str,
+    metric: str,
+    dimensions: list[cloudwatch.MetricDimension],
+    statistic: str,
+    period: int,
+    *,
+    namespace: str = LOAD_BALANCER,
 ) -> cloudwatch.MetricDataQuery:
     return cloudwatch.MetricDataQuery(
         Id=key,
         MetricStat=cloudwatch.MetricStat(
-            Metric=cloudwatch.Metric(Namespace=LOAD_BALANCER, MetricName=metric, Dimensions=dimensions),
+            Metric=cloudwatch.Metric(Namespace=namespace, MetricName=metric, Dimensions=dimensions),
             Period=period,
             Stat=statistic,
         ),

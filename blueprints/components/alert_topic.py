@@ -24,13 +24,15 @@ class AlertTopic(Component):
         key: the key of another topic of this stack, to share it; a key of its own when not given.
         physical_name: a name of its own, where a document names it.
         events: roles of this account publish as well, as a Reminder's does; a shared key has to be made for it.
+        budgets: budgets of this account publish as well; a shared key has to be made for it.
+        display_name: the sender that mails show, 100 characters at most (SNS, SetTopicAttributes).
 
     Raises:
         SettingsError: the shared key takes messages of alarms only.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who publishes, who is told, and under which names
         self,
         name: str,
         *,
@@ -38,13 +40,12 @@ class AlertTopic(Component):
         key: kms.Key | None = None,
         physical_name: str | None = None,
         events: bool = False,
+        budgets: bool = False,
+        display_name: str | None = None,
     ) -> None:
-        if key is not None and events and not keys.takes_events(key):
-            raise SettingsError(
-                f"{name}: {key.title} takes messages of alarms only; make the topic that owns it with events=True too"
-            )
+        _check(name, key, events=events, budgets=budgets)
         self.events = events
-        self._key = key or _own_key(name, events=events)
+        self._key = key or _own_key(name, events=events, budgets=budgets)
         self.key = self._key if key is None else None
         self.topic = because(
             "Tells people that an alarm went off or is over.",
@@ -52,12 +53,14 @@ class AlertTopic(Component):
         )
         if physical_name is not None:
             self.topic.TopicName = physical_name
+        if display_name is not None:
+            self.topic.DisplayName = display_name
         self.policy = because(
-            "Lets this account's alarms publish, over TLS only.",
+            f"Lets this account's alarms{' and budgets' if budgets else ''} publish, over TLS only.",
             sns.TopicPolicy(
                 f"{name}TopicPolicy",
                 Topics=[self.topic.ref()],
-                PolicyDocument=topic_policies.alarms_publish(self.topic),
+                PolicyDocument=topic_policies.alarms_publish(self.topic, budgets=budgets),
             ),
         )
         self.subscription = None if email is None else self._subscription(name, email)
@@ -81,14 +84,28 @@ class AlertTopic(Component):
         )
 
 
-def _own_key(name: str, *, events: bool) -> kms.Key:
+def _check(name: str, key: kms.Key | None, *, events: bool, budgets: bool) -> None:
+    if key is None:
+        return
+    for asked, taken, argument in (
+        (events, keys.takes_events(key), "events"),
+        (budgets, keys.takes_budgets(key), "budgets"),
+    ):
+        if asked and not taken:
+            raise SettingsError(
+                f"{name}: {key.title} takes messages of alarms only; make the topic that owns it with {argument}=True "
+                "too"
+            )
+
+
+def _own_key(name: str, *, events: bool, budgets: bool) -> kms.Key:
     key = because(
         "Encrypts the topic; CloudWatch cannot publish through the key that AWS manages for SNS.",
         kms.Key(
             f"{name}Key",
             Description=f"Encrypts the messages of {name}",
             EnableKeyRotation=True,
-            KeyPolicy=keys.for_alarm_messages(events=events),
+            KeyPolicy=keys.for_alarm_messages(events=events, budgets=budgets),
             PendingWindowInDays=DAYS_BEFORE_DELETION,
         ),
         must=["cloudwatch.amazonaws.com may use the key, or alarms go off unheard"],

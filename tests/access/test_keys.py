@@ -39,3 +39,18 @@ def test_a_key_says_whether_roles_of_the_account_may_publish_with_it():
     roles_too = kms_resources.Key("AlertsKey", KeyPolicy=keys.for_alarm_messages(events=True))
     assert not keys.takes_events(alarms_only)
     assert keys.takes_events(roles_too)
+
+
+@pytest.mark.row("MP-23")
+def test_a_key_says_whether_budgets_may_publish_with_it():
+    assert keys.takes_budgets(kms_resources.Key("AlertsKey", KeyPolicy=keys.for_alarm_messages(budgets=True)))
+    assert not keys.takes_budgets(kms_resources.Key("AlertsKey", KeyPolicy=keys.for_alarm_messages(events=True)))
+
+
+@pytest.mark.row("MP-22")
+def test_a_key_of_backups_is_used_as_the_account_says_and_its_grants_are_for_services():
+    _, use, grant = keys.for_backups().Statement
+    used = {action.JSONrepr() for action in use.Action}
+    assert {"kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptTo"} <= used
+    assert "kms:CreateGrant" not in used
+    assert json.dumps(grant.Condition.JSONrepr()) == '{"Bool": {"kms:GrantIsForAWSResource": "true"}}'

@@ -5,10 +5,14 @@ from troposphere import Parameter, Ref
 
 from blueprints.components.alarms import (
     ServiceAlarms,
+    dead_letter_alarm,
     deployment_alarm,
+    error_count_alarm,
     error_rate_alarm,
+    function_errors_alarm,
     healthy_hosts_alarm,
     latency_alarm,
+    metric_alarm,
 )
 from blueprints.components.metrics import ServiceMetrics
 from blueprints.model.errors import SettingsError
@@ -191,3 +195,51 @@ def test_ecs_watches_the_errors_of_a_deployment_and_nobody_is_told(stack_of, gro
 def test_a_time_that_cloudwatch_does_not_look_back_is_refused(minutes):
     with pytest.raises(SettingsError, match="CloudWatch takes 1 to 1440"):
         error_rate_alarm("HighErrorRate", load_balancer=BALANCER, topic=TOPIC, percent=5, minutes=minutes)
+
+
+@pytest.fixture
+def counted():
+    """What the document of MealPrep counts, and what waits after it failed."""
+    return [
+        error_count_alarm("HighErrorCount", load_balancer=BALANCER, topic=TOPIC),
+        dead_letter_alarm("Failed", queue=Ref("ClusterName"), topic=TOPIC, work="An upload"),
+        function_errors_alarm("Processing", function=Ref("ServiceName"), topic=TOPIC),
+    ]
+
+
+@pytest.mark.row("MP-17")
+def test_no_linter_finds_anything_about_counts(stack_of, findings, parameters, counted):
+    used = [parameter for parameter in parameters if parameter.title not in ("BlueName", "GreenName")]
+    assert findings(stack_of(used, counted)) == []
+
+
+@pytest.mark.row("MP-17")
+def test_ten_errors_in_two_periods_of_five_minutes_are_told_as_the_document_has_it(stack_of, counted):
+    alarm = alarms(stack_of(counted))["HighErrorCount"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count")
+    assert alarm["Dimensions"] == [{"Name": "LoadBalancer", "Value": {"Ref": "LoadBalancerName"}}]
+    assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == ("Sum", 300, 2)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 10)
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "TopicArn"}]
+
+
+@pytest.mark.row("MP-17")
+def test_one_message_that_failed_and_one_failed_call_are_told(stack_of, counted):
+    made = alarms(stack_of(counted))
+    failed, processing = made["Failed"], made["Processing"]
+    assert (failed["ComparisonOperator"], failed["Threshold"], failed["Statistic"]) == (
+        "GreaterThanThreshold",
+        0,
+        "Maximum",
+    )
+    assert failed["Dimensions"] == [{"Name": "QueueName", "Value": {"Ref": "ClusterName"}}]
+    assert (processing["ComparisonOperator"], processing["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert processing["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ServiceName"}}]
+    assert failed["TreatMissingData"] == processing["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.row("MP-17")
+def test_a_metric_of_nothing_is_refused():
+    with pytest.raises(SettingsError, match="Empty: nothing is watched"):
+        metric_alarm("Empty", description="", namespace="AWS/RDS", metric="X", over=[], topic=TOPIC, threshold=1)

@@ -80,3 +80,33 @@ def test_a_shared_key_that_takes_messages_of_alarms_only_is_refused():
     alerts = AlertTopic("Alerts")
     with pytest.raises(SettingsError, match="AlertsKey takes messages of alarms only; make the topic that owns it"):
         AlertTopic("Critical", key=alerts.key, events=True)
+
+
+@pytest.mark.row("MP-23")
+def test_budgets_of_this_account_publish_where_they_are_asked_for(stack_of, properties_of):
+    stack = stack_of(AlertTopic("Alerts", budgets=True))
+    use = properties_of(stack, "AlertsKey")["KeyPolicy"]["Statement"][-1]
+    _, publish, refuse = properties_of(stack, "AlertsTopicPolicy")["PolicyDocument"]["Statement"]
+    for statement in (use, publish):
+        assert statement["Principal"] == {"Service": ["budgets.amazonaws.com"]}
+        assert statement["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+            "ArnLike": {"aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:budgets::${AWS::AccountId}:*"}},
+        }
+    assert use["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert refuse["Sid"] == "RefusePlainHttp"
+    assert "budgets" not in str(properties_of(stack_of(AlertTopic("Alerts")), "AlertsTopicPolicy"))
+
+
+@pytest.mark.row("MP-17")
+def test_mails_come_from_the_name_that_is_given(stack_of, properties_of, findings):
+    stack = stack_of(AlertTopic("Alerts", display_name="MealPrep Alerts", email="team@example.com", budgets=True))
+    assert properties_of(stack, "AlertsTopic")["DisplayName"] == "MealPrep Alerts"
+    assert "DisplayName" not in properties_of(stack_of(AlertTopic("Alerts")), "AlertsTopic")
+    assert findings(stack) == []
+
+
+@pytest.mark.row("MP-23")
+def test_a_shared_key_that_budgets_may_not_use_is_refused():
+    with pytest.raises(SettingsError, match="make the topic that owns it with budgets=True too"):
+        AlertTopic("Critical", key=AlertTopic("Alerts").key, budgets=True)
