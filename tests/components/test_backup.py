@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from troposphere import GetAtt, Parameter, Ref
 
-from blueprints.components.backup import Backup
+from blueprints.components.backup import Backup, Vault
 from blueprints.components.bucket import Bucket
 from blueprints.components.postgres import Postgres
 from blueprints.model.errors import SettingsError
@@ -78,3 +78,71 @@ def test_data_to_keep_is_locked_in(stack_of):
 def test_what_backup_does_not_take_is_refused(name, days, message):
     with pytest.raises(SettingsError, match=message):
         Backup(name, resource=Ref("Arn"), kind="s3", keep=False, days=days)
+
+
+@pytest.fixture
+def copied():
+    return Backup(
+        "Recipes",
+        resource=Ref("ClusterArn"),
+        kind="rds",
+        keep=True,
+        days=35,
+        copy_to=Ref("ReplicaVaultArn"),
+        copy_days=90,
+    )
+
+
+@pytest.fixture
+def arns():
+    return [Parameter(name, Type="String", Description=name) for name in ("ClusterArn", "ReplicaVaultArn")]
+
+
+@pytest.mark.row("MP-22")
+def test_each_recovery_point_of_a_cluster_is_copied_to_another_region_for_its_own_time(
+    stack_of, properties_of, findings, copied, arns
+):
+    stack = stack_of(arns, copied, keep_data=True)
+    (rule,) = properties_of(stack, "RecipesBackupPlan")["BackupPlan"]["BackupPlanRule"]
+    assert rule["CopyActions"] == [
+        {"DestinationBackupVaultArn": {"Ref": "ReplicaVaultArn"}, "Lifecycle": {"DeleteAfterDays": 90}}
+    ]
+    assert rule["Lifecycle"] == {"DeleteAfterDays": 35}
+    assert findings(stack) == []
+
+
+@pytest.mark.row("MP-22")
+def test_a_copy_is_kept_as_long_as_its_original_when_nothing_else_is_said(stack_of, properties_of, arns):
+    copied = Backup(
+        "Recipes", resource=Ref("ClusterArn"), kind="rds", keep=False, days=7, copy_to=Ref("ReplicaVaultArn")
+    )
+    (rule,) = properties_of(stack_of(arns, copied), "RecipesBackupPlan")["BackupPlan"]["BackupPlanRule"]
+    assert rule["CopyActions"][0]["Lifecycle"] == {"DeleteAfterDays": 7}
+
+
+def test_without_a_vault_elsewhere_nothing_is_copied(stack_of, properties_of, backup):
+    (rule,) = properties_of(stack_of(backup), "FacesBackupPlan")["BackupPlan"]["BackupPlanRule"]
+    assert "CopyActions" not in rule
+
+
+@pytest.mark.row("MP-22")
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_vault_of_the_other_region_has_a_key_that_is_kept_with_it(stack_of, findings, keep):
+    vault = Vault("Recipes", keep=keep, days=90)
+    stack = stack_of(vault, keep_data=keep)
+    made = to_dict(stack)["Resources"]
+    assert list(made) == ["RecipesBackupKey", "RecipesBackupVault"]
+    assert made["RecipesBackupVault"]["Properties"]["EncryptionKeyArn"] == {"Fn::GetAtt": ["RecipesBackupKey", "Arn"]}
+    assert vault.arn.to_dict() == {"Fn::GetAtt": ["RecipesBackupVault", "BackupVaultArn"]}
+    assert {resource["DeletionPolicy"] for resource in made.values()} == {"RetainExceptOnCreate" if keep else "Delete"}
+    assert ("LockConfiguration" in made["RecipesBackupVault"]["Properties"]) is keep
+    assert findings(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"copy_days": 90}, "there is no copy"), ({"copy_to": Ref("Arn"), "copy_days": 0}, "a copy is kept for a day")],
+)
+def test_days_of_no_copy_are_refused(given, message):
+    with pytest.raises(SettingsError, match=message):
+        Backup("Faces", resource=Ref("Arn"), kind="s3", keep=False, **given)
