@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from troposphere import elasticloadbalancingv2 as elb
 
@@ -24,7 +25,8 @@ class Requests:
     Args:
         priority: 1 to 50,000; lower numbers are asked first, and each is given once on a listener.
         paths: path patterns, of which one has to match.
-        header: an HTTP header and the value that it has to have as well.
+        header: an HTTP header and the value that it has to have as well, or a list of values of which one has to
+            match. A value has up to 128 characters, is compared without case, and * and ? in it are wildcards.
 
     Raises:
         SettingsError: more values than a rule can have.
@@ -32,10 +34,10 @@ class Requests:
 
     priority: int
     paths: Sequence[str] = ("/*",)
-    header: tuple[str, str] | None = None
+    header: tuple[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        count = len(self.paths) + (self.header is not None)
+        count = len(self.paths) + len(self._header_values)
         if count > MOST_VALUES:
             raise SettingsError(
                 f"paths: {', '.join(self.paths)} are more than a listener rule takes: {MOST_VALUES} values, a "
@@ -47,24 +49,30 @@ class Requests:
         paths = elb.Condition(Field="path-pattern", PathPatternConfig=elb.PathPatternConfig(Values=list(self.paths)))
         if self.header is None:
             return [paths]
-        name, value = self.header
-        config = elb.HttpHeaderConfig(HttpHeaderName=name, Values=[value])
+        config = elb.HttpHeaderConfig(HttpHeaderName=self.header[0], Values=self._header_values)
         return [paths, elb.Condition(Field="http-header", HttpHeaderConfig=config)]
+
+    @property
+    def _header_values(self) -> list[Any]:
+        if self.header is None:
+            return []
+        value = self.header[1]
+        return list(value) if isinstance(value, list) else [value]
 
 
 EVERYTHING = Requests(LAST_PRIORITY)
 
 
 def listener_rule(
-    title: str, listener: elb.Listener, takes: Requests, action: elb.ListenerRuleAction
+    title: str, listener: elb.Listener, takes: Requests, *actions: elb.ListenerRuleAction
 ) -> elb.ListenerRule:
-    """A rule of *listener* that does *action* with the requests that it takes."""
+    """A rule of *listener* that does *actions*, in their order, with the requests that it takes."""
     return elb.ListenerRule(
         title,
         ListenerArn=listener.ref(),
         Priority=takes.priority,
         Conditions=takes.conditions(),
-        Actions=[action],
+        Actions=list(actions),
     )
 
 

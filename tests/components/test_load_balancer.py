@@ -7,6 +7,7 @@ from troposphere import elasticloadbalancingv2 as elb
 from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.load_balancer import LoadBalancer
 from blueprints.components.network import Network
+from blueprints.components.origin_secret import OriginSecret
 from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
@@ -158,6 +159,100 @@ def test_without_dual_stack_it_speaks_ipv4(behind):
     stack = behind()[1]
     assert resources(stack)["PublicLoadBalancer"]["Properties"]["IpAddressType"] == "ipv4"
     assert not [rule for rule in ingress(stack).values() if "CidrIpv6" in rule]
+
+
+# Behind CloudFront
+
+CLOUDFRONT = {"prefix_list": "pl-82a045eb"}
+FORWARD = {"Type": "forward", "Order": 1, "TargetGroupArn": {"Ref": "ApiTargetGroup"}}
+
+
+@pytest.fixture
+def behind_cloudfront(behind):
+    """A load balancer that takes requests of one distribution only, and its stack."""
+
+    def make(*, generation=1, **options):
+        secret = OriginSecret("Origin", generation=generation)
+        balancer, stack = behind(only_with=secret.accepted, **CLOUDFRONT, **options)
+        stack.add(secret)
+        return balancer, stack
+
+    return make
+
+
+@pytest.mark.row("MP-02")
+@pytest.mark.row("MP-09")
+@pytest.mark.parametrize(
+    ("options", "port", "listener"), [({}, 80, "PublicHttpListener"), (SECURE, 443, "PublicHttpsListener")]
+)
+def test_behind_cloudfront_its_addresses_come_in_on_the_one_port_that_listens(behind, options, port, listener):
+    # The prefix list counts as 55 rules of 60: a second port would be refused.
+    balancer, stack = behind(dual_stack=True, **CLOUDFRONT, **options)
+    rules = ingress(stack)
+    assert list(rules) == [f"CloudFrontToPublicOn{port}Ingress"]
+    (rule,) = rules.values()
+    assert (rule["SourcePrefixListId"], rule["FromPort"], rule["ToPort"]) == ("pl-82a045eb", port, port)
+    assert not {"CidrIp", "CidrIpv6"} & rule.keys()
+    assert [t for t, r in resources(stack).items() if r["Type"].endswith("::Listener")] == [listener]
+    assert balancer.redirect is None
+
+
+@pytest.mark.row("MP-09")
+def test_behind_cloudfront_it_faces_the_internet_from_public_subnets(behind_cloudfront):
+    made = resources(behind_cloudfront(**SECURE)[1])["PublicLoadBalancer"]["Properties"]
+    assert (made["Scheme"], made["Subnets"]) == ("internet-facing", {"Ref": "PublicSubnetIds"})
+
+
+@pytest.mark.row("MP-09")
+@pytest.mark.parametrize(("options", "kind"), [({}, "Http"), (SECURE, "Https")])
+def test_requests_without_the_header_are_refused_and_those_with_it_forwarded(behind_cloudfront, options, kind):
+    balancer, stack = behind_cloudfront(**options)
+    made = resources(stack)
+    assert made[f"Public{kind}Listener"]["Properties"]["DefaultActions"] == [
+        {
+            "Type": "fixed-response",
+            "FixedResponseConfig": {"StatusCode": "403", "ContentType": "text/plain", "MessageBody": "Forbidden"},
+        }
+    ]
+    rule = made["PublicVerifiedRule"]["Properties"]
+    assert (rule["ListenerArn"], rule["Priority"]) == ({"Ref": f"Public{kind}Listener"}, 50_000)
+    assert rule["Conditions"] == [
+        {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}},
+        {
+            "Field": "http-header",
+            "HttpHeaderConfig": {
+                "HttpHeaderName": "X-Origin-Verify",
+                "Values": [{"Fn::Sub": "{{resolve:secretsmanager:${OriginSecret}:SecretString}}"}],
+            },
+        },
+    ]
+    assert rule["Actions"] == [FORWARD]
+    assert balancer.verified.title == "PublicVerifiedRule"
+
+
+@pytest.mark.row("MP-09")
+@pytest.mark.parametrize("options", [{}, SECURE, {"generation": 2, **SECURE}], ids=["http", "https", "rotated"])
+def test_no_linter_finds_anything_behind_cloudfront(behind_cloudfront, findings, options):
+    assert findings(behind_cloudfront(**options)[1]) == []
+
+
+def test_sign_in_stays_possible_for_those_who_bring_the_header(behind_cloudfront):
+    check = elb.ListenerRuleAction(
+        Type="fixed-response", Order=1, FixedResponseConfig=elb.FixedResponseConfig(StatusCode="401")
+    )
+    actions = resources(behind_cloudfront(before=[check])[1])["PublicVerifiedRule"]["Properties"]["Actions"]
+    assert [(action["Type"], action["Order"]) for action in actions] == [("fixed-response", 1), ("forward", 2)]
+
+
+def test_without_a_header_to_ask_for_there_is_no_rule(behind):
+    balancer, stack = behind(**CLOUDFRONT)
+    assert balancer.verified is None
+    assert resources(stack)["PublicHttpListener"]["Properties"]["DefaultActions"] == [FORWARD]
+
+
+def test_a_range_of_clients_beside_a_prefix_list_is_refused(behind):
+    with pytest.raises(SettingsError, match=r"clients is 203.0.113.0/24 and there is a prefix list .* one of the two"):
+        behind(clients="203.0.113.0/24", **CLOUDFRONT)
 
 
 @pytest.mark.parametrize("seconds", [1, 120, 4000])
