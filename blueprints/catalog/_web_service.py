@@ -102,8 +102,8 @@ def ask_for_image(stack: Stack, repository: str) -> StackParameter:
     return tag
 
 
-def task_bounds(stack: Stack, minimum: int, maximum: int, *, of: str = "") -> tuple[Any, Any]:
-    """The bounds that autoscaling keeps; *of* tells the parameters of several services apart."""
+def task_bounds(stack: Stack, minimum: int, maximum: int, *, of: str = "", floor: int = 0) -> tuple[Any, Any]:
+    """The bounds that autoscaling keeps, never below *floor*; *of* tells the parameters of several services apart."""
     bounds = {"Minimum": ("Fewest", minimum), "Maximum": ("Most", maximum)}
     low, high = (
         stack.add(
@@ -113,7 +113,7 @@ def task_bounds(stack: Stack, minimum: int, maximum: int, *, of: str = "") -> tu
                 label=f"{title} number of tasks",
                 description=f"{word} tasks that autoscaling runs",
                 default=default,
-                minimum=0,
+                minimum=floor,
                 maximum=100,
             )
         )

@@ -10,37 +10,68 @@ from troposphere import Sub, applicationautoscaling, cloudwatch
 
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.load_balancer import LoadBalancer
-from blueprints.components.metrics import CONTAINER_INSIGHTS
+from blueprints.components.metrics import CONTAINER_INSIGHTS, ECS
+from blueprints.components.metrics import LOAD_BALANCER as ELB
 from blueprints.components.target_group import TargetGroup
 from blueprints.model.component import Component
 from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
 
 COOLDOWN_SECONDS = 300
+# Minutes above or below before a step is taken: what AWS's own alarms of target tracking wait.
+MINUTES = {"High": 3, "Low": 15}
 WORDS = {"Cpu": "CPU", "Memory": "memory"}
 SERVICE_TASKS = "ecs:service:DesiredCount"
 
 
 @dataclass(frozen=True)
 class RequestsPerTarget:
-    """How many requests a minute one task should get; the label of the metric names both ends."""
+    """How many requests a minute one task should get; the label of the metric names both ends.
+
+    Args:
+        target: requests a minute.
+        load_balancer: the load balancer of the same stack.
+        targets: its target group.
+        label: in place of these two what ``request_label`` made in the stack that has them, read from its output.
+
+    Raises:
+        SettingsError: neither both ends are given nor a label, or all of it.
+    """
 
     target: int
-    load_balancer: LoadBalancer
-    targets: TargetGroup
+    load_balancer: LoadBalancer | None = None
+    targets: TargetGroup | None = None
+    label: Any | None = None
+
+    def __post_init__(self) -> None:
+        ends = [self.load_balancer, self.targets]
+        if ends.count(None) != (0 if self.label is None else 2):
+            raise SettingsError(
+                "RequestsPerTarget: give load_balancer and targets, or a label instead: a label names them both"
+            )
+
+    @property
+    def resource_label(self) -> Any:
+        """The load balancer and the target group as Application Auto Scaling takes them."""
+        if self.load_balancer is None or self.targets is None:
+            return self.label
+        return request_label(self.load_balancer, self.targets)
 
 
 @dataclass(frozen=True)
 class BacklogPerTask:
-    """How much waiting work one task should have: a queue's depth over the number of running tasks.
+    """How much waiting work one task should have.
 
-    The depth alone would ask for ever more tasks, because it does not fall when a task is added.
+    The depth of a queue that tasks share is divided by the number of running tasks: alone it would ask for ever more
+    tasks, because it does not fall when one is added. A queue in each task needs no division, the average is per task.
+    A metric that the application never writes holds scaling in back: all policies have to agree to it.
     """
 
     target: float
     namespace: str
     metric: str
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,6 +80,32 @@ class CpuSteps:
 
     out_above: int
     in_below: int
+
+
+@dataclass(frozen=True)
+class RequestSteps:
+    """Steps on the requests a minute that a task gets on average.
+
+    A task goes below ``in_below`` requests, one comes above ``out_above`` and two come from ``far_above`` on. The full
+    names are those of the metrics (``LoadBalancerFullName``, ``TargetGroupFullName``), from an output if another stack
+    has them.
+
+    Raises:
+        SettingsError: the thresholds are not in order.
+    """
+
+    load_balancer: Any
+    target_group: Any
+    in_below: int = 100
+    out_above: int = 500
+    far_above: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.in_below < self.out_above < self.far_above:
+            raise SettingsError(
+                f"RequestSteps: {self.in_below}, {self.out_above}, {self.far_above} are not in order; give in_below, "
+                "out_above and far_above, each larger than the one before and the first above 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -74,12 +131,17 @@ class Autoscaling(Component):
         memory: percent of memory to hold, or None.
         requests: requests a task and minute to hold, or None.
         backlog: waiting work a task to hold, or None.
-        steps: steps on CPU with an alarm each, or None; beside ``cpu`` the two would pull at each other.
+        steps: steps on CPU or on requests with an alarm each, or None.
         schedule: changes of the bounds by the clock.
-        out_seconds: seconds after a tracking policy has added tasks before it adds more.
+        out_seconds: seconds after a policy has added tasks before it adds more; steps on CPU wait 300.
+
+    Steps and a target on the same metric would pull at each other and are refused. Steps on requests beside targets on
+    CPU and memory pull too: tracking takes tasks away only if every tracked metric allows it, a step asks nobody. So
+    with few but heavy requests a step takes a task away, CPU rises above its target, and tracking brings it back.
+    Where both want to add, the larger number of tasks is run.
 
     Raises:
-        SettingsError: both ``cpu`` and ``steps`` are given.
+        SettingsError: ``steps`` are on a metric that is held at a target as well.
     """
 
     def __init__(  # noqa: PLR0913 - each is a way to scale
@@ -93,13 +155,17 @@ class Autoscaling(Component):
         memory: int | None = None,
         requests: RequestsPerTarget | None = None,
         backlog: BacklogPerTask | None = None,
-        steps: CpuSteps | None = None,
+        steps: CpuSteps | RequestSteps | None = None,
         schedule: Sequence[ScheduledCapacity] = (),
         out_seconds: int = 60,
     ) -> None:
-        if cpu is not None and steps is not None:
+        if cpu is not None and isinstance(steps, CpuSteps):
             raise SettingsError(
                 f"steps: {name} follows CPU by target ({cpu} percent) already; give cpu or steps, not both"
+            )
+        if requests is not None and isinstance(steps, RequestSteps):
+            raise SettingsError(
+                f"steps: {name} follows requests by target ({requests.target}) already; give requests or steps, not both"
             )
         self._name, self._service, self._out_seconds = name, service, out_seconds
         self.target = because(
@@ -122,33 +188,35 @@ class Autoscaling(Component):
             *([self._track_requests(requests)] if requests is not None else []),
             *([self._track_backlog(backlog)] if backlog is not None else []),
         ]
-        self.steps = self._steps(steps) if steps is not None else []
+        self.steps: list[Any] = []
+        if isinstance(steps, CpuSteps):
+            self.steps = self._cpu_steps(steps)
+        elif steps is not None:
+            self.steps = self._request_steps(steps)
 
     def _track(self, kind: str, metric: str, percent: int) -> applicationautoscaling.ScalingPolicy:
         specification = applicationautoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
         return self._tracking_policy(kind, specification, percent, f"Holds {WORDS[kind]} at {percent} percent.")
 
     def _track_requests(self, requests: RequestsPerTarget) -> applicationautoscaling.ScalingPolicy:
-        label = Sub(
-            f"${{{requests.load_balancer.load_balancer.title}.LoadBalancerFullName}}"
-            f"/${{{requests.targets.target_group.title}.TargetGroupFullName}}"
-        )
         specification = applicationautoscaling.PredefinedMetricSpecification(
-            PredefinedMetricType="ALBRequestCountPerTarget", ResourceLabel=label
+            PredefinedMetricType="ALBRequestCountPerTarget", ResourceLabel=requests.resource_label
         )
         why = f"Holds {requests.target} requests a minute for each task."
         return self._tracking_policy("Requests", specification, requests.target, why)
 
     def _track_backlog(self, backlog: BacklogPerTask) -> applicationautoscaling.ScalingPolicy:
         service = {"ClusterName": self._service.cluster_name, "ServiceName": self._service.service_name}
+        depth = _stat("depth", backlog.namespace, backlog.metric, backlog.dimensions)
+        depth.ReturnData = not backlog.shared
+        shares = [
+            _stat("tasks", CONTAINER_INSIGHTS, "RunningTaskCount", service),
+            applicationautoscaling.TargetTrackingMetricDataQuery(
+                Id="backlog", Expression="depth / tasks", Label="Backlog per task", ReturnData=True
+            ),
+        ]
         specification = applicationautoscaling.CustomizedMetricSpecification(
-            Metrics=[
-                _stat("depth", backlog.namespace, backlog.metric, backlog.dimensions),
-                _stat("tasks", CONTAINER_INSIGHTS, "RunningTaskCount", service),
-                applicationautoscaling.TargetTrackingMetricDataQuery(
-                    Id="backlog", Expression="depth / tasks", Label="Backlog per task", ReturnData=True
-                ),
-            ]
+            Metrics=[depth, *(shares if backlog.shared else [])]
         )
         why = f"Holds {backlog.target:g} of {backlog.metric} for each task."
         return self._tracking_policy(backlog.metric, specification, backlog.target, why)
@@ -180,15 +248,46 @@ class Autoscaling(Component):
             mutable="free-to-tune",
         )
 
-    def _steps(self, steps: CpuSteps) -> list[Any]:
-        grow = self._step_policy("Out", 1, f"Adds a task while CPU is above {steps.out_above} percent.")
-        shrink = self._step_policy("In", -1, f"Takes a task away while CPU is below {steps.in_below} percent.")
-        high = self._cpu_alarm("High", "GreaterThanThreshold", steps.out_above, grow)
-        low = self._cpu_alarm("Low", "LessThanThreshold", steps.in_below, shrink)
+    def _cpu_steps(self, steps: CpuSteps) -> list[Any]:
+        grow = self._step_policy(
+            "Out", [_step(1, above=0)], f"Adds a task while CPU is above {steps.out_above} percent."
+        )
+        shrink = self._step_policy(
+            "In", [_step(-1, below=0)], f"Takes a task away while CPU is below {steps.in_below} percent."
+        )
+        names = {"ClusterName": self._service.cluster_name, "ServiceName": self._service.service_name}
+        load = {"Namespace": ECS, "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60}
+        load |= {"Dimensions": _dimensions(names), "TreatMissingData": "notBreaching"}
+        high = self._alarm("Cpu", "High", f"CPU above {steps.out_above} percent", steps.out_above, grow, load)
+        low = self._alarm("Cpu", "Low", f"CPU below {steps.in_below} percent", steps.in_below, shrink, load)
         return [grow, high, shrink, low]
 
-    def _step_policy(self, direction: str, change: int, why: str) -> applicationautoscaling.ScalingPolicy:
-        bound: dict[str, Any] = {"MetricIntervalLowerBound": 0} if change > 0 else {"MetricIntervalUpperBound": 0}
+    def _request_steps(self, steps: RequestSteps) -> list[Any]:
+        far = steps.far_above - steps.out_above
+        grow = self._step_policy(
+            "Out",
+            [_step(1, above=0, below=far), _step(2, above=far)],
+            f"Adds a task above {steps.out_above} requests a minute and task, two from {steps.far_above} on.",
+            cooldown=self._out_seconds,
+        )
+        shrink = self._step_policy(
+            "In", [_step(-1, below=0)], f"Takes a task away below {steps.in_below} requests a minute and task."
+        )
+        names = {"LoadBalancer": steps.load_balancer, "TargetGroup": steps.target_group}
+        load, idle = _requests(names)
+        words = "requests a minute and task"
+        high = self._alarm("Requests", "High", f"Above {steps.out_above} {words}", steps.out_above, grow, load)
+        low = self._alarm("Requests", "Low", f"Below {steps.in_below} {words}", steps.in_below, shrink, idle)
+        return [grow, high, shrink, low]
+
+    def _step_policy(
+        self,
+        direction: str,
+        steps: list[applicationautoscaling.StepAdjustment],
+        why: str,
+        *,
+        cooldown: int = COOLDOWN_SECONDS,
+    ) -> applicationautoscaling.ScalingPolicy:
         return because(
             why,
             applicationautoscaling.ScalingPolicy(
@@ -198,39 +297,75 @@ class Autoscaling(Component):
                 ScalingTargetId=self.target.ref(),
                 StepScalingPolicyConfiguration=applicationautoscaling.StepScalingPolicyConfiguration(
                     AdjustmentType="ChangeInCapacity",
-                    Cooldown=COOLDOWN_SECONDS,
+                    Cooldown=cooldown,
                     MetricAggregationType="Average",
-                    StepAdjustments=[applicationautoscaling.StepAdjustment(ScalingAdjustment=change, **bound)],
+                    StepAdjustments=steps,
                 ),
             ),
             mutable="free-to-tune",
         )
 
-    def _cpu_alarm(
-        self, level: str, comparison: str, percent: int, policy: applicationautoscaling.ScalingPolicy
+    def _alarm(  # noqa: PLR0913 - an alarm has these parts
+        self,
+        kind: str,
+        level: str,
+        words: str,
+        threshold: int,
+        policy: applicationautoscaling.ScalingPolicy,
+        metric: Mapping[str, Any],
     ) -> cloudwatch.Alarm:
-        words = f"CPU {'above' if level == 'High' else 'below'} {percent} percent"
         return because(
             f"{words}: the scaling policy listens to it.",
             cloudwatch.Alarm(
-                f"{self._name}Cpu{level}",
+                f"{self._name}{kind}{level}",
                 AlarmDescription=f"{words}; changes the number of tasks, nobody has to act",
-                Namespace="AWS/ECS",
-                MetricName="CPUUtilization",
-                Dimensions=[
-                    cloudwatch.MetricDimension(Name="ClusterName", Value=self._service.cluster_name),
-                    cloudwatch.MetricDimension(Name="ServiceName", Value=self._service.service_name),
-                ],
-                Statistic="Average",
-                Period=60,
-                EvaluationPeriods=3 if level == "High" else 15,
-                Threshold=percent,
-                ComparisonOperator=comparison,
-                TreatMissingData="notBreaching",
+                **metric,
+                EvaluationPeriods=MINUTES[level],
+                Threshold=threshold,
+                ComparisonOperator="GreaterThanThreshold" if level == "High" else "LessThanThreshold",
                 AlarmActions=[policy.ref()],
             ),
             mutable="free-to-tune",
         )
+
+
+def request_label(load_balancer: LoadBalancer, targets: TargetGroup) -> Sub:
+    """The label that requests are counted under, put together in the stack that has both: as an output for others."""
+    return Sub(
+        f"${{{load_balancer.load_balancer.title}.LoadBalancerFullName}}"
+        f"/${{{targets.target_group.title}.TargetGroupFullName}}"
+    )
+
+
+def _step(change: int, *, above: int | None = None, below: int | None = None) -> applicationautoscaling.StepAdjustment:
+    """A change of so many tasks between two distances from the alarm's threshold."""
+    bounds = {"MetricIntervalLowerBound": above, "MetricIntervalUpperBound": below}
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    return applicationautoscaling.StepAdjustment(ScalingAdjustment=change, **given)
+
+
+def _dimensions(names: Mapping[str, Any]) -> list[cloudwatch.MetricDimension]:
+    return [cloudwatch.MetricDimension(Name=name, Value=value) for name, value in names.items()]
+
+
+def _requests(names: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Requests a minute and task, as the alarms for much and for little traffic read them.
+
+    Sum is the metric's only valid statistic, and means the average over the targets (Elastic Load Balancing,
+    "CloudWatch metrics for your Application Load Balancer"). Nothing is reported while there are no requests. That is
+    no reason to grow, but one to shrink, and a step is chosen by a value: so a minute without one is filled with 0.
+    """
+    count = {"Namespace": ELB, "MetricName": "RequestCountPerTarget", "Dimensions": _dimensions(names)}
+    counted = cloudwatch.MetricDataQuery(
+        Id="requests",
+        MetricStat=cloudwatch.MetricStat(Metric=cloudwatch.Metric(**count), Period=60, Stat="Sum"),
+        ReturnData=False,
+    )
+    filled = cloudwatch.MetricDataQuery(
+        Id="filled", Expression="FILL(requests, 0)", Label="Requests a minute and task", ReturnData=True
+    )
+    much = {**count, "Statistic": "Sum", "Period": 60, "TreatMissingData": "notBreaching"}
+    return much, {"Metrics": [counted, filled], "TreatMissingData": "breaching"}
 
 
 def _stat(

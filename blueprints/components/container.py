@@ -33,6 +33,7 @@ class Container:
         health_path: path that answers 200 when it is well, asked from inside as well; None asks nothing inside.
         user: user and group that it runs as; None leaves it to the image.
         writable: leave the root file system writable (ECS Exec needs it).
+        stop_seconds: how long it may take to end after it was asked to, 2 to 120 on Fargate; None is ECS's 30.
         temporary: folders to write to where the root file system is read-only; in memory, gone with the task.
         port_name: a name for the port, by which Service Connect finds it.
         protocol: what is spoken on a port that has a name.
@@ -51,6 +52,7 @@ class Container:
     start_seconds: int = 60
     user: str | None = "1000:1000"
     writable: bool = False
+    stop_seconds: int | None = None
     temporary: Sequence[str] = TEMPORARY
     port_name: str | None = None
     protocol: Literal["http", "http2", "grpc"] = "http"
@@ -64,17 +66,22 @@ class Container:
 
 def definition(container: Container, log_group: logs.LogGroup, *, stream_prefix: str) -> ecs.ContainerDefinition:
     """The container as a task definition has it."""
+    secrets = [ecs.Secret(Name=key, ValueFrom=value.source) for key, value in container.secrets.items()]
     made = ecs.ContainerDefinition(
         Name=container.name,
         Image=container.image,
         Essential=True,
         PortMappings=[_port_mapping(container)],
         Environment=[ecs.Environment(Name=key, Value=value) for key, value in container.environment.items()],
-        Secrets=[ecs.Secret(Name=key, ValueFrom=value.source) for key, value in container.secrets.items()],
+        Secrets=secrets,
         LogConfiguration=log_configuration(log_group, stream_prefix),
         LinuxParameters=_linux_parameters(container),
         ReadonlyRootFilesystem=not container.writable,
     )
+    if not secrets:
+        del made.properties["Secrets"]
+    if container.stop_seconds is not None:
+        made.StopTimeout = container.stop_seconds
     if container.labels:
         made.DockerLabels = dict(container.labels)
     if container.user is not None:

@@ -9,7 +9,8 @@ from troposphere import Parameter, Sub, ecr
 from blueprints.model.component import Component
 from blueprints.model.context import because
 
-KEEP_IMAGES = 30
+# Environments share a repository, and an image that runs in one of them must not go because others push.
+KEEP_IMAGES = 100
 FORGET_UNTAGGED_DAYS = 14
 
 

@@ -60,10 +60,10 @@ class Hook(Component):
 
 @dataclass(frozen=True)
 class Rollout:
-    """How a service's deployments go.
+    """How a service's deployments go; a circuit breaker turns back what does not start.
 
     Args:
-        shift: what ECS moves traffic with; None rolls tasks in, with a circuit breaker.
+        shift: what ECS moves traffic with; None rolls tasks in.
         alarms: ECS turns a deployment back when one of them goes off, bake time included.
         hooks: who is asked on the way; blue/green only.
         bake_minutes: minutes (0 to 1440) that the old tasks stay after all traffic has moved; blue/green only.
@@ -76,27 +76,18 @@ class Rollout:
 
     def configuration(self) -> ecs.DeploymentConfiguration:
         """The service's deployment configuration: twice the tasks for a while, never fewer than wanted."""
-        made = self._rolling() if self.shift is None else self._blue_green()
+        made = self._blue_green() if self.shift is not None else ecs.DeploymentConfiguration()
+        made.MinimumHealthyPercent, made.MaximumPercent = 100, 200
+        # Of both kinds of deployment: an alarm on answers never hears of tasks that do not even start (Amazon ECS
+        # Developer Guide, "Amazon ECS deployment failure detection").
+        made.DeploymentCircuitBreaker = ecs.DeploymentCircuitBreaker(Enable=True, Rollback=True)
         if self.alarms:
             names = [alarm.ref() for alarm in self.alarms]
             made.Alarms = ecs.DeploymentAlarms(AlarmNames=names, Enable=True, Rollback=True)
         return made
 
-    def _rolling(self) -> ecs.DeploymentConfiguration:
-        return ecs.DeploymentConfiguration(
-            MinimumHealthyPercent=100,
-            MaximumPercent=200,
-            DeploymentCircuitBreaker=ecs.DeploymentCircuitBreaker(Enable=True, Rollback=True),
-        )
-
     def _blue_green(self) -> ecs.DeploymentConfiguration:
-        """A circuit breaker goes with rolling deployments only."""
-        made = ecs.DeploymentConfiguration(
-            Strategy="BLUE_GREEN",
-            BakeTimeInMinutes=self.bake_minutes,
-            MinimumHealthyPercent=100,
-            MaximumPercent=200,
-        )
+        made = ecs.DeploymentConfiguration(Strategy="BLUE_GREEN", BakeTimeInMinutes=self.bake_minutes)
         if self.hooks:
             made.LifecycleHooks = [hook.configuration() for hook in self.hooks]
         return made

@@ -120,22 +120,31 @@ def _by_hand(stack: StackEntry, manifest: Manifest) -> str:
         *([f"--capabilities {' '.join(stack.capabilities)}"] if stack.capabilities else []),
         *([f"--parameter-overrides {asked}"] if asked else []),
     ]
-    return " \\\n    ".join(lines)
+    return "\n".join([*_before(stack), " \\\n    ".join(lines)])
+
+
+def _before(stack: StackEntry) -> list[str]:
+    """What has to be there before the stack is, as comments of a shell."""
+    images = [f"# first push the image {image.repository}:{image.parameter}" for image in stack.images]
+    return [*images, *(["# first put the values of its secrets, see below"] if stack.secrets else [])]
 
 
 def _file(stack: StackEntry, manifest: Manifest) -> str:
     return f"{SHARED if stack.shared else manifest.environment}/{stack.name}.yaml"
 
 
+READ = "read -rs VALUE"
+
+
 def _put(stack: StackEntry, secret: SecretEntry) -> str:
-    """The command that puts a value which no template ever holds, from a shell's variable through a pipe."""
+    """The commands that put a value which no template ever holds: typed unseen, then through a pipe."""
     if secret.kind == "ssm":
         parameter = f"--name {secret.parameter_name} --type SecureString --value file:///dev/stdin"
-        return f'printf %s "$VALUE" | aws ssm put-parameter --region {stack.region} {parameter}'
+        return f'{READ} && printf %s "$VALUE" | aws ssm put-parameter --region {stack.region} {parameter}'
     form = "%s" if secret.json_key is None else f'{{"{secret.json_key}": "%s"}}'
     # The ARN of the secret is an output of the stack that makes the place for the value.
     return (
-        f"printf '{form}' \"$VALUE\" | aws secretsmanager put-secret-value --region {stack.region} "
+        f"{READ} && printf '{form}' \"$VALUE\" | aws secretsmanager put-secret-value --region {stack.region} "
         f"--secret-string file:///dev/stdin --secret-id <output {secret.output} of the stack {secret.stack}>"
     )
 

@@ -57,6 +57,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "answer_seconds": st.integers(1, 4000),
     "metric_namespace": st.none() | st.sampled_from(["RecipeChatbot/LLM", "Kitchen"]),
     "target_queue_depth": st.integers(1, 10_000) | st.floats(1, 100),
+    "slow_seconds": st.floats(0.1, 4000),
+    "test_header": st.sampled_from(["green", "s3cret-Value_1"]),
     "wakes_at": st.integers(0, 11),
     "sleeps_at": st.integers(12, 23),
     "time_zone": st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"]),

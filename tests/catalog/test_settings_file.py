@@ -139,7 +139,7 @@ def problems(name, text):
 
 @EACH
 @pytest.mark.parametrize(
-    "text", ["dev: {region: eu-west-1, tags: {Team: food}}", "dev:\nprod: {domain_name: a.example.com}"]
+    "text", ["dev: {region: eu-west-1, tags: {Team: food}}", "dev:\nprod: {alert_email: a@example.com}"]
 )
 def test_the_schema_takes_what_the_reader_takes(name, text, written):
     assert problems(name, text) == []

@@ -25,8 +25,9 @@ def test_ecs_moves_traffic_and_keeps_the_old_tasks_for_a_while(made):
     assert (deployment["Strategy"], deployment["BakeTimeInMinutes"]) == ("BLUE_GREEN", 10)
 
 
-def test_it_has_no_circuit_breaker_which_belongs_to_rolling_deployments(made):
-    assert "DeploymentCircuitBreaker" not in made.properties("ApiService")["DeploymentConfiguration"]
+def test_a_circuit_breaker_turns_back_tasks_that_never_start(made):
+    breaker = made.properties("ApiService")["DeploymentConfiguration"]["DeploymentCircuitBreaker"]
+    assert breaker == {"Enable": True, "Rollback": True}
 
 
 def test_the_service_knows_both_target_groups_the_rule_and_the_role(made):

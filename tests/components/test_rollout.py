@@ -38,12 +38,12 @@ def test_rolling_doubles_the_tasks_and_turns_back_by_itself_or_by_alarm(rolled_o
     assert deployment["Alarms"] == {"AlarmNames": [{"Ref": "ApiDeploymentAlarm"}], "Enable": True, "Rollback": True}
 
 
-def test_blue_green_bakes_and_turns_back_by_alarm_without_a_circuit_breaker(rolled_out):
+def test_blue_green_bakes_and_turns_back_by_alarm_and_by_circuit_breaker(rolled_out):
     properties = rolled_out(Rollout(SHIFT, alarms=[ALARM], bake_minutes=30), ALARM)
     deployment = properties["DeploymentConfiguration"]
     assert (deployment["Strategy"], deployment["BakeTimeInMinutes"]) == ("BLUE_GREEN", 30)
     assert deployment["Alarms"]["Rollback"] is True
-    assert "DeploymentCircuitBreaker" not in deployment
+    assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert properties["LoadBalancers"][0]["AdvancedConfiguration"] == {
         "AlternateTargetGroupArn": "green-arn",
         "ProductionListenerRule": "rule-arn",

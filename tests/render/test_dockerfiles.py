@@ -289,11 +289,11 @@ def test_the_server_listens_on_every_address_whatever_fargate_calls_the_task(tmp
 
 
 @pytest.mark.row("RC-25")
-def test_the_one_folder_that_the_task_mounts_is_there_and_is_the_users():
+def test_the_one_folder_that_the_task_mounts_is_there_and_everybody_may_write_to_it():
     (command,) = of("nextjs", "RUN", -1)
     words = command.split()
     assert words[0] == "install"
-    assert {"--directory", "--owner=1000", "--group=1000"} <= set(words)
+    assert {"--directory", "--mode=1777"} <= set(words)
     assert PurePosixPath(of("nextjs", "WORKDIR", -1)[0], words[-1]) == PurePosixPath("/app/.next/cache")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from troposphere import Sub, ssm
 
+from blueprints.catalog.recipe_chatbot.parts import CONFIGURATION
 from blueprints.catalog.recipe_chatbot.settings import Settings
 from blueprints.components.secret import SecretValue
 from blueprints.model.component import Component
@@ -23,7 +24,6 @@ class Configuration(Component):
     """
 
     def __init__(self, settings: Settings, *, origin: Any) -> None:
-        self._names = ["ENVIRONMENT", "LOG_LEVEL", "CORS_ORIGINS"]
         self.environment = _parameter(settings, "Environment", settings.application_environment)
         self.log_level = _parameter(settings, "LogLevel", settings.log_level)
         self.cors_origins = _parameter(settings, "CorsOrigins", ",".join(settings.cors_origins) or origin)
@@ -37,7 +37,7 @@ class Configuration(Component):
         """The container's variables, each with the parameter that it is read from."""
         return {
             name: SecretValue(_arn(parameter), in_parameter_store=True, encrypted=False)
-            for name, parameter in zip(self._names, self._parameters, strict=True)
+            for name, parameter in zip(CONFIGURATION, self._parameters, strict=True)
         }
 
     @property

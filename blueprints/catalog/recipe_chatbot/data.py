@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from blueprints.catalog.recipe_chatbot.parts import KEYS
 from blueprints.catalog.recipe_chatbot.settings import Settings
 from blueprints.components.rotation import Rotation
 from blueprints.components.secret import Secret
@@ -9,12 +10,6 @@ from blueprints.model import parameters
 from blueprints.model.stack import SecretSource, Stack
 
 JSON_KEY = "api_key"
-
-# The variable that the backend reads, the name in the templates, the document's name, and what it is for.
-KEYS = {
-    "OPENAI_API_KEY": ("OpenAiKey", "openai-key", "OpenAI API key for LLM operations"),
-    "SERP_API_KEY": ("SerpKey", "serp-key", "SERP API key for web search"),
-}
 
 
 def data_stack(settings: Settings) -> Stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, Part
+from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, LONGEST_STOP, Part
 from blueprints.model.text_file import TextFile
 
 # Images of Docker's own, from Amazon ECR Public: a Python and a Node.js that get security fixes.
@@ -17,8 +17,8 @@ USER = "1000:1000"
 # Longer than a load balancer can keep an idle connection, 4,000 seconds, so that it never meets one that was closed.
 KEEP_ALIVE_SECONDS = 4005
 
-# ECS kills a container 30 seconds after it asked it to stop.
-STOP_SECONDS = 25
+# Shorter than the task definition's, after which ECS kills the container.
+STOP_SECONDS = LONGEST_STOP - 5
 
 
 def image_files() -> list[TextFile]:

@@ -98,7 +98,9 @@ CHAT_REQUEST = LogEvent(
 LLM_CALL = LogEvent("llm_call", "The model answered, or did not.", {"tokens": 913, "failed": False})
 TOOL_CALL = LogEvent("tool_call", "A tool answered, or was given up.", {"tool": "web_search", "timed_out": False})
 QUEUE = LogEvent(
-    "queue", "Every ten seconds or so, with what waits at that moment.", {"service": "Backend", "depth": 3}
+    "queue",
+    "Every ten seconds or so, with the calls that wait at that moment for any of the tasks.",
+    {"service": "Backend", "depth": 3},
 )
 
 QUEUE_DEPTH = Metric(

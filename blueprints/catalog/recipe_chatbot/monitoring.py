@@ -11,9 +11,8 @@ from blueprints.components.health_check import PublicHealthCheck
 from blueprints.components.reminder import Reminder
 from blueprints.model.stack import Stack
 
-# The document's limits.
+# The document's limit.
 ERROR_PERCENT = 5
-ANSWER_SECONDS = 5
 
 REMINDER = (
     "Rotate the API keys of the Recipe Chatbot: make new ones at OpenAI and SERP, put them with blueprints put-secret, "
@@ -58,7 +57,9 @@ def _alarms(stack: Stack, settings: Settings, platform: Stack, critical: AlertTo
     stack.output("AlertTopicArn", alerts.arn, "Subscribe here to hear what needs a look")
     balancer = stack.from_stack(platform, "LoadBalancerFullName")
     stack.add(error_rate_alarm("HighErrorRateAlarm", load_balancer=balancer, topic=alerts.arn, percent=ERROR_PERCENT))
-    stack.add(latency_alarm("HighResponseTimeAlarm", load_balancer=balancer, topic=alerts.arn, seconds=ANSWER_SECONDS))
+    stack.add(
+        latency_alarm("HighResponseTimeAlarm", load_balancer=balancer, topic=alerts.arn, seconds=settings.slow_seconds)
+    )
     for part in (BACKEND, FRONTEND):
         alarm = healthy_hosts_alarm(
             f"{part.name}LowHealthyHostsAlarm",

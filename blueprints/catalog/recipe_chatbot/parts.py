@@ -10,6 +10,20 @@ from blueprints.components.target_group import HealthCheck
 UNHEALTHY = 3
 
 
+# Fargate waits no longer for a container that was asked to end. An answer of the model may take that long.
+LONGEST_STOP = 120
+
+
+# The backend's keys: its variable, the name in the templates, the document's name, and what it is for.
+KEYS = {
+    "OPENAI_API_KEY": ("OpenAiKey", "openai-key", "OpenAI API key for LLM operations"),
+    "SERP_API_KEY": ("SerpKey", "serp-key", "SERP API key for web search"),
+}
+
+# The backend's configuration, which it reads from SSM.
+CONFIGURATION = ("ENVIRONMENT", "LOG_LEVEL", "CORS_ORIGINS")
+
+
 @dataclass(frozen=True)
 class Part:
     """A service: the first part of its logical ids, its repository, its port and the path that is asked for health."""

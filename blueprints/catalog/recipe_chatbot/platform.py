@@ -26,8 +26,8 @@ from blueprints.model.stack import Stack
 BACKEND_PRIORITY = 100
 TEST_PRIORITIES = {BACKEND.name: 10, FRONTEND.name: 20}
 
-# Whoever sends this header sees the new version while a blue/green deployment still tests it.
-TEST_HEADER = ("X-Deployment", "green")
+# Whoever sends this header with the value of the settings sees the new version while a deployment still tests it.
+TEST_HEADER = "X-Deployment"
 
 # Elastic Load Balancing takes no longer for deregistration_delay.timeout_seconds.
 LONGEST_DRAINING = 3600
@@ -112,7 +112,7 @@ def _shift_traffic(
     for part, requests in takes.items():
         (blue,) = targets[part.name]
         green = _targets(stack, settings, network, part, "Green")
-        tests = replace(requests, priority=TEST_PRIORITIES[part.name], header=TEST_HEADER)
+        tests = replace(requests, priority=TEST_PRIORITIES[part.name], header=(TEST_HEADER, settings.test_header))
         shift = stack.add(
             BlueGreen(part.name, listener=balancer.listener, blue=blue, green=green, takes=requests, tests=tests)
         )
@@ -155,9 +155,9 @@ def _show(
 ) -> None:
     """The document's dashboard; services are found by the cluster's name, because they come after it."""
     named = {
-        f"{part}{number}": group.full_name
+        f"{part}{colour}": group.full_name
         for part, groups_of in targets.items()
-        for number, group in enumerate(groups_of, start=1)
+        for colour, group in zip(("", "Green"), groups_of, strict=False)
     }
     names = {"LoadBalancer": balancer.full_name, "Cluster": cluster.reference, **named}
     stack.add(GroupedDashboard("Chatbot", names=names, groups=groups(settings.namespace, list(named))))

@@ -15,9 +15,9 @@ from blueprints.catalog._web_service import ask_for_image, place, task_bounds
 from blueprints.catalog.recipe_chatbot import data as keys
 from blueprints.catalog.recipe_chatbot.configuration import Configuration
 from blueprints.catalog.recipe_chatbot.metrics import QUEUE_DEPTH, log_metrics
-from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, Part
+from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, KEYS, LONGEST_STOP, Part
 from blueprints.catalog.recipe_chatbot.platform import target_group_names
-from blueprints.catalog.recipe_chatbot.settings import Settings
+from blueprints.catalog.recipe_chatbot.settings import PRODUCTION, Settings
 from blueprints.components.alarms import deployment_alarm
 from blueprints.components.autoscaling import Autoscaling, BacklogPerTask, ScheduledCapacity
 from blueprints.components.blue_green import TrafficShift
@@ -89,8 +89,7 @@ def backend_stack(settings: Settings, network: Stack | None, data: Stack, platfo
     stack.add(
         LogMetrics(BACKEND.name, log_group=service.log_group, namespace=settings.namespace, metrics=log_metrics())
     )
-    backlog = BacklogPerTask(settings.target_queue_depth, settings.namespace, QUEUE_DEPTH.name, QUEUE_DEPTH.dimensions)
-    _scale(stack, settings, service, memory=settings.target_memory, backlog=backlog)
+    _scale(stack, settings, service, memory=settings.target_memory, backlog=_backlog(settings))
     return stack
 
 
@@ -127,6 +126,7 @@ def _container(stack: Stack, settings: Settings, part: Part, variables: Mapping[
         start_seconds=settings.start_seconds,
         user=settings.run_as or None,
         writable=settings.writable_root or settings.shell,
+        stop_seconds=LONGEST_STOP,
     )
 
 
@@ -185,11 +185,17 @@ def _behind_the_load_balancer(settings: Settings) -> dict[str, str]:
     return {} if settings.existing_vpc else {"FORWARDED_ALLOW_IPS": f"127.0.0.1,{settings.vpc_cidr}"}
 
 
+def _backlog(settings: Settings) -> BacklogPerTask | None:
+    """The waiting calls that each task should have, where the application says how many wait."""
+    if settings.queue == "none":
+        return None
+    target, shared = settings.target_queue_depth, settings.queue == "shared"
+    return BacklogPerTask(target, settings.namespace, QUEUE_DEPTH.name, QUEUE_DEPTH.dimensions, shared=shared)
+
+
 def _keys(stack: Stack, data: Stack) -> dict[str, SecretValue]:
     """The keys of the services that the backend calls, each one key of a JSON secret."""
-    return {
-        variable: SecretValue.from_stack(stack, data, name, key=True) for variable, (name, _, _) in keys.KEYS.items()
-    }
+    return {variable: SecretValue.from_stack(stack, data, name, key=True) for variable, (name, _, _) in KEYS.items()}
 
 
 def _rollout(stack: Stack, settings: Settings, part: Part, platform: Stack) -> Rollout:
@@ -224,7 +230,8 @@ def _scale(
     """Bounds that load moves between, and no tasks at all while the environment sleeps."""
     key = service.name.lower()
     least, most = getattr(settings, f"{key}_minimum_tasks"), getattr(settings, f"{key}_maximum_tasks")
-    minimum, maximum = task_bounds(stack, least, most, of=service.name)
+    floor = 1 if settings.environment == PRODUCTION else 0
+    minimum, maximum = task_bounds(stack, least, most, of=service.name, floor=floor)
     scaling = Autoscaling(
         service.name,
         service=service,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from blueprints.catalog._web_settings import PublicSettings, VariableName, VariableValue
+from blueprints.catalog.recipe_chatbot.parts import CONFIGURATION, KEYS
 from blueprints.components.rollout import BAKE_MINUTES, Stage
 from blueprints.components.task_size import check_size
 from blueprints.model.errors import SettingsError
@@ -16,7 +17,7 @@ from blueprints.model.settings import ShortTagValue
 PRODUCTION = "prod"
 NAMESPACE = "RecipeChatbot/LLM"
 Tasks = Annotated[int, Field(ge=0, le=100)]
-Variables = Annotated[dict[VariableName, VariableValue], Field(default_factory=dict, max_length=12)]
+Variables = dict[VariableName, VariableValue]
 Hour = Annotated[int, Field(ge=0, le=23)]
 Origin = Annotated[str, Field(max_length=128, pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
 
@@ -58,6 +59,8 @@ class Settings(PublicSettings):
     """Keep the load balancer's access logs where they can be searched."""
     alarms: bool = True
     """Alarms on errors, slow answers and health, to two SNS topics."""
+    slow_seconds: Annotated[float, Field(ge=0.1, le=4000)] = 5
+    """Seconds that 95 of 100 answers have to stay below, or an alarm goes off."""
     critical_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     """Address that alarms of a service that is down are sent to; it has to confirm once."""
     health_check: bool = False
@@ -70,8 +73,9 @@ class Settings(PublicSettings):
     """Value of the containers' variable ENVIRONMENT."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """Value of the backend's variable LOG_LEVEL."""
-    cors_origins: Annotated[list[Origin], Field(default_factory=list, max_length=8)]
-    """Origins that browsers may call the backend from; the chatbot's own address when none is given."""
+    cors_origins: list[Origin] = Field(default_factory=list, max_length=8)
+    """Origins that browsers may call the backend from, in lower case. When none is given it is the chatbot's own
+    address, which is the name that users know only where `https` is `domain`."""
     api_docs: bool = True
     """Let the load balancer send `/docs` to the backend, and `/openapi.json`, which that page reads."""
     answer_seconds: Annotated[int, Field(ge=1, le=4000)] = 120
@@ -90,7 +94,7 @@ class Settings(PublicSettings):
     """Fewest backend tasks (default of the parameter BackendMinimumTasks)."""
     backend_maximum_tasks: Tasks = 20
     """Most backend tasks (default of the parameter BackendMaximumTasks)."""
-    backend_variables: Variables
+    backend_variables: Variables = Field(default_factory=dict, max_length=12)
     """Further plain environment variables of the backend, 12 at most; no secrets."""
     frontend_cpu: int = 256
     """CPU units of a frontend task (default of the parameter FrontendCpu); 1024 are one vCPU."""
@@ -100,13 +104,16 @@ class Settings(PublicSettings):
     """Fewest frontend tasks (default of the parameter FrontendMinimumTasks)."""
     frontend_maximum_tasks: Tasks = 10
     """Most frontend tasks (default of the parameter FrontendMaximumTasks)."""
-    frontend_variables: Variables
+    frontend_variables: Variables = Field(default_factory=dict, max_length=12)
     """Further plain environment variables of the frontend, 12 at most; no secrets."""
 
     target_cpu: Annotated[int, Field(ge=10, le=95)] = 70
     """Percent of CPU that autoscaling holds in both services."""
     target_memory: Annotated[int, Field(ge=10, le=95)] = 80
     """Percent of memory that autoscaling holds in the backend."""
+    queue: Literal["shared", "per-task", "none"] = "shared"
+    """What the application says as QueueDepth: calls that wait for any task, or for the task that says it. Without a
+    number from the application nothing scales in, so `none` leaves the policy out."""
     target_queue_depth: Annotated[float, Field(ge=1, le=10_000)] = 5
     """Waiting model calls for each backend task that autoscaling holds."""
     sleep: bool = False
@@ -120,6 +127,8 @@ class Settings(PublicSettings):
 
     deployment: Literal["rolling", "blue-green"] = "rolling"
     """Roll new tasks in with a circuit breaker, or let ECS move traffic between two target groups."""
+    test_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "green"
+    """Value of the header X-Deployment with which a request sees the new version before the others do."""
     bake_minutes: Annotated[int, Field(ge=0, le=1440)] = BAKE_MINUTES
     """Minutes that the old tasks stay after a blue/green deployment has moved all traffic."""
     deployment_hook: bool = False
@@ -130,11 +139,30 @@ class Settings(PublicSettings):
     """Quarterly rotation of the API keys: not at all, by a reminder to people, or by a Lambda function whose ARN
     becomes a parameter."""
 
+    @field_validator("metric_namespace")
+    @classmethod
+    def _own_namespace(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith("AWS/"):
+            raise ValueError("a namespace that does not begin with AWS's own AWS/")
+        return value
+
+    @model_validator(mode="after")
+    def _read_from_elsewhere(self) -> Settings:
+        taken = sorted(self.backend_variables.keys() & {*KEYS, *CONFIGURATION})
+        if taken:
+            raise SettingsError(
+                f"backend_variables: {', '.join(taken)} needs no value here, ECS reads it from Secrets Manager or SSM; "
+                "leave it out"
+            )
+        return self
+
     @model_validator(mode="after")
     def _sizes_and_bounds(self) -> Settings:
         for service in ("backend", "frontend"):
             check_size(getattr(self, f"{service}_cpu"), getattr(self, f"{service}_memory"), of=service)
             least, most = getattr(self, f"{service}_minimum_tasks"), getattr(self, f"{service}_maximum_tasks")
+            if least == 0 and self.environment == PRODUCTION:
+                raise SettingsError(f"{service}_minimum_tasks: 0 is not allowed in prod, which always answers; give 1")
             if least > most:
                 raise SettingsError(
                     f"{service}_minimum_tasks: {least} is more than {service}_maximum_tasks ({most}); "

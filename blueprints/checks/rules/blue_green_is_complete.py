@@ -8,16 +8,14 @@ STRATEGIES = ("BLUE_GREEN", "LINEAR", "CANARY")
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
 TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
-TRUE = (True, "true", "True")
 
 
 class BlueGreenIsComplete(CloudFormationLintRule):
     id = "E9016"
-    shortdesc = "A blue/green service has a rule, two target groups with a load balancer, and no circuit breaker"
+    shortdesc = "A blue/green service has a rule, and two target groups with a load balancer"
     description = (
         "ECS moves traffic between two target groups by rewriting a listener rule. Of an Application Load Balancer it "
-        "takes the rule and not the listener, it refuses a target group that no load balancer forwards to, and the "
-        "circuit breaker works with rolling updates only."
+        "takes the rule and not the listener, and it refuses a target group that no load balancer forwards to."
     )
     source_url = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html"
 
@@ -29,19 +27,9 @@ class BlueGreenIsComplete(CloudFormationLintRule):
         for name, resource in cfn.get_resources(["AWS::ECS::Service"]).items():
             deployment = _part(_part(resource, "Properties"), "DeploymentConfiguration")
             if deployment.get("Strategy") in STRATEGIES:
-                found += _breaker(name, deployment)
                 found += _listeners(cfn.get_resources(), graph, name)
                 found += _unserved(graph, name)
         return found
-
-
-def _breaker(service: str, deployment: dict[str, Any]) -> Iterator[RuleMatch]:
-    if _part(deployment, "DeploymentCircuitBreaker").get("Enable") in TRUE:
-        yield RuleMatch(
-            ["Resources", service, "Properties", "DeploymentConfiguration", "DeploymentCircuitBreaker"],
-            f"{service} has a circuit breaker, which works with rolling updates only: remove it, and let "
-            f"DeploymentConfiguration.Alarms end a bad deployment",
-        )
 
 
 def _listeners(resources: dict[str, Any], graph: Any, service: str) -> Iterator[RuleMatch]:
