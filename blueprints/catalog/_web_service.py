@@ -7,9 +7,10 @@ from typing import Any
 
 from troposphere import Sub
 
-from blueprints.catalog._web_settings import PublicSettings, WebServiceSettings
+from blueprints.catalog._web_settings import PublicSettings, TaskSettings, WebServiceSettings, WorkingHours
 from blueprints.components.alarms import ServiceAlarms
 from blueprints.components.alert_topic import AlertTopic
+from blueprints.components.autoscaling import ScheduledCapacity
 from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.container import Container
 from blueprints.components.dashboard import Dashboard
@@ -28,7 +29,7 @@ from blueprints.model.parameters import StackParameter
 from blueprints.model.stack import ImageSource, Stack
 
 
-def registry_stack(settings: PublicSettings, repositories: Mapping[str, str]) -> Stack:
+def registry_stack(settings: TaskSettings, repositories: Mapping[str, str]) -> Stack:
     """The repositories of the images, by the name of the service that runs them, in a stack that environments share."""
     stack = Stack(
         "registry",
@@ -88,7 +89,7 @@ def network_stack(
     return stack
 
 
-def place(stack: Stack, settings: PublicSettings, producer: Stack | None, *holds: Tenant) -> Network:
+def place(stack: Stack, settings: TaskSettings, producer: Stack | None, *holds: Tenant) -> Network:
     """The network of what *stack* holds, a load balancer and tasks if not told: another stack's, or one that exists."""
     if producer is None:
         return Network.existing(stack, egress=settings.egress, holds=holds or ("balancer", "tasks"))
@@ -120,6 +121,20 @@ def task_bounds(stack: Stack, minimum: int, maximum: int, *, of: str = "", floor
         for title, (word, default) in bounds.items()
     )
     return low.ref(), high.ref()
+
+
+def working_hours(settings: WorkingHours, minimum: Any, maximum: Any) -> list[ScheduledCapacity]:
+    """No tasks from evening to morning, and over the weekend, where an environment may sleep.
+
+    Only a clock can wake a service up again: without tasks there is no metric that scaling could follow.
+    """
+    if not settings.sleep:
+        return []
+    zone = settings.time_zone
+    return [
+        ScheduledCapacity("wake-up", f"cron(0 {settings.wakes_at} ? * MON-FRI *)", minimum, maximum, zone),
+        ScheduledCapacity("go-to-sleep", f"cron(0 {settings.sleeps_at} * * ? *)", 0, 0, zone),
+    ]
 
 
 def targets_of(

@@ -12,22 +12,14 @@ from blueprints.components.fargate_service import Capacity
 from blueprints.components.task_size import check_size
 from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import DOMAIN_PATTERN
-from blueprints.model.settings import NetworkSettings
+from blueprints.model.settings import NetworkSettings, Settings
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 VariableValue = Annotated[str, Field(max_length=128)]
 
 
-class PublicSettings(NetworkSettings):
-    """What services behind a load balancer can be told."""
-
-    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "prod": {"keep_data": True, "https": "domain", "access_logs": True, "alarms": True}
-    }
-
-    egress: Literal["public", "nat", "nat-per-zone"] = "nat"
-    """How tasks reach the internet, which the application needs: from public subnets with addresses of their own, or
-    from private ones through one NAT gateway or one a zone."""
+class TaskSettings(NetworkSettings):
+    """What containers on Fargate can be told, whatever they run."""
 
     capacity: Capacity = "on-demand"
     """Fargate, Fargate Spot for all tasks but the first, or Fargate Spot alone (cheaper, may be interrupted)."""
@@ -43,6 +35,45 @@ class PublicSettings(NetworkSettings):
     """Leave the container's root file system writable; otherwise only /tmp is."""
     shell: bool = False
     """Allow a shell in a running task (ECS Exec); makes the root file system writable."""
+
+
+PRODUCTION = "prod"
+Hour = Annotated[int, Field(ge=0, le=23)]
+
+
+class WorkingHours(Settings):
+    """When an environment that may sleep has tasks at all."""
+
+    sleep: bool = False
+    """Run no tasks outside working hours; never in prod."""
+    wakes_at: Hour = 7
+    """Hour at which tasks start, Monday to Friday."""
+    sleeps_at: Hour = 20
+    """Hour at which tasks stop, every day."""
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+([/_+-][A-Za-z0-9]+)*$", max_length=64)] = "UTC"
+    """Time zone of these hours, such as `Europe/Berlin`."""
+
+    @model_validator(mode="after")
+    def _sleeps_where_it_may(self) -> WorkingHours:
+        if self.sleep and self.environment == PRODUCTION:
+            raise SettingsError("sleep: True is not allowed in prod, which always answers; leave it out")
+        if self.wakes_at >= self.sleeps_at:
+            raise SettingsError(
+                f"wakes_at: {self.wakes_at} is not before sleeps_at ({self.sleeps_at}); give an earlier hour"
+            )
+        return self
+
+
+class PublicSettings(TaskSettings):
+    """What services behind a load balancer can be told."""
+
+    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "prod": {"keep_data": True, "https": "domain", "access_logs": True, "alarms": True}
+    }
+
+    egress: Literal["public", "nat", "nat-per-zone"] = "nat"
+    """How tasks reach the internet, which the application needs: from public subnets with addresses of their own, or
+    from private ones through one NAT gateway or one a zone."""
 
     https: Literal["off", "certificate", "domain"] = "off"
     """HTTPS with a certificate of yours, or with a domain: certificate and DNS record are made, HTTP redirects."""

@@ -11,15 +11,16 @@ from troposphere import Select, Split, cloudwatch, ecs
 
 from blueprints.access import grants
 from blueprints.access.connections import Peer, connect, reach_https
-from blueprints.catalog._web_service import ask_for_image, place, task_bounds
+from blueprints.catalog._web_service import ask_for_image, place, task_bounds, working_hours
+from blueprints.catalog._web_settings import PRODUCTION
 from blueprints.catalog.recipe_chatbot import data as keys
 from blueprints.catalog.recipe_chatbot.configuration import Configuration
 from blueprints.catalog.recipe_chatbot.metrics import QUEUE_DEPTH, log_metrics
 from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, KEYS, LONGEST_STOP, Part
 from blueprints.catalog.recipe_chatbot.platform import target_group_names
-from blueprints.catalog.recipe_chatbot.settings import PRODUCTION, Settings
+from blueprints.catalog.recipe_chatbot.settings import Settings
 from blueprints.components.alarms import deployment_alarm
-from blueprints.components.autoscaling import Autoscaling, BacklogPerTask, ScheduledCapacity
+from blueprints.components.autoscaling import Autoscaling, BacklogPerTask
 from blueprints.components.blue_green import TrafficShift
 from blueprints.components.cluster import ClusterName
 from blueprints.components.collector import Collector
@@ -240,19 +241,7 @@ def _scale(
         cpu=settings.target_cpu,
         memory=memory,
         backlog=backlog,
-        schedule=_night(settings, minimum, maximum) if settings.sleep else [],
+        schedule=working_hours(settings, minimum, maximum),
         out_seconds=COOLDOWN_SECONDS,
     )
     stack.add(scaling)
-
-
-def _night(settings: Settings, minimum: Any, maximum: Any) -> list[ScheduledCapacity]:
-    """No tasks from evening to morning, and over the weekend.
-
-    Only a clock can wake a service up again: without tasks there is no metric that scaling could follow.
-    """
-    zone = settings.time_zone
-    return [
-        ScheduledCapacity("wake-up", f"cron(0 {settings.wakes_at} ? * MON-FRI *)", minimum, maximum, zone),
-        ScheduledCapacity("go-to-sleep", f"cron(0 {settings.sleeps_at} * * ? *)", 0, 0, zone),
-    ]

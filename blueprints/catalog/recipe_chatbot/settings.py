@@ -7,22 +7,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blueprints.catalog._web_settings import PublicSettings, VariableName, VariableValue
+from blueprints.catalog._web_settings import PRODUCTION, PublicSettings, VariableName, VariableValue, WorkingHours
 from blueprints.catalog.recipe_chatbot.parts import CONFIGURATION, KEYS
 from blueprints.components.rollout import BAKE_MINUTES, Stage
 from blueprints.components.task_size import check_size
 from blueprints.model.errors import SettingsError
 from blueprints.model.settings import ShortTagValue
 
-PRODUCTION = "prod"
 NAMESPACE = "RecipeChatbot/LLM"
 Tasks = Annotated[int, Field(ge=0, le=100)]
 Variables = dict[VariableName, VariableValue]
-Hour = Annotated[int, Field(ge=0, le=23)]
 Origin = Annotated[str, Field(max_length=128, pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
 
 
-class Settings(PublicSettings):
+class Settings(PublicSettings, WorkingHours):
     """Settings of the Recipe Chatbot."""
 
     environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -116,15 +114,6 @@ class Settings(PublicSettings):
     number from the application nothing scales in, so `none` leaves the policy out."""
     target_queue_depth: Annotated[float, Field(ge=1, le=10_000)] = 5
     """Waiting model calls for each backend task that autoscaling holds."""
-    sleep: bool = False
-    """Run no tasks outside working hours; never in prod."""
-    wakes_at: Hour = 7
-    """Hour at which tasks start, Monday to Friday."""
-    sleeps_at: Hour = 20
-    """Hour at which tasks stop, every day."""
-    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z]+([/_+-][A-Za-z0-9]+)*$", max_length=64)] = "UTC"
-    """Time zone of these hours, such as `Europe/Berlin`."""
-
     deployment: Literal["rolling", "blue-green"] = "rolling"
     """Roll new tasks in with a circuit breaker, or let ECS move traffic between two target groups."""
     test_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "green"
@@ -168,16 +157,6 @@ class Settings(PublicSettings):
                     f"{service}_minimum_tasks: {least} is more than {service}_maximum_tasks ({most}); "
                     "lower the one or raise the other"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _sleeps_where_it_may(self) -> Settings:
-        if self.sleep and self.environment == PRODUCTION:
-            raise SettingsError("sleep: True is not allowed in prod, which always answers; leave it out")
-        if self.wakes_at >= self.sleeps_at:
-            raise SettingsError(
-                f"wakes_at: {self.wakes_at} is not before sleeps_at ({self.sleeps_at}); give an earlier hour"
-            )
         return self
 
     @model_validator(mode="after")
