@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from troposphere import Ref
+from troposphere import Parameter, Ref, Sub
 
-from blueprints.components.domain import AliasRecord, Certificate
+from blueprints.components.domain import AliasRecord, Certificate, DistributionRecord
 from blueprints.components.network import Network
 from blueprints.model import parameters
 from blueprints.render.template import to_dict
@@ -76,4 +76,45 @@ def test_the_name_leads_to_the_load_balancer_while_it_is_well(stack_of, asked, d
             "DNSName": {"Fn::GetAtt": ["PublicLoadBalancer", "DNSName"]},
             "HostedZoneId": {"Fn::GetAtt": ["PublicLoadBalancer", "CanonicalHostedZoneID"]},
             "EvaluateTargetHealth": True,
+        }
+
+
+# CloudFront
+
+
+@pytest.mark.row("MP-15")
+def test_a_composed_name_has_a_certificate_and_a_record(stack_of, asked, findings, properties_of):
+    stack = stack_of(asked)
+    _, balancer = front(stack, Network.existing(stack, egress="public"))
+    name = Sub("origin.${DomainName}")
+    stack.add(Certificate("Origin", domain_name=name, hosted_zone_id=asked[1]))
+    to = balancer.load_balancer
+    stack.add(AliasRecord("Origin", domain_name=name, hosted_zone_id=asked[1], load_balancer=to))
+    assert findings(stack) == []
+    made = properties_of(stack, "OriginCertificate")
+    composed = {"Fn::Sub": "origin.${DomainName}"}
+    assert made["DomainName"] == made["DomainValidationOptions"][0]["DomainName"] == composed
+    assert properties_of(stack, "OriginAliasRecord")["Name"] == composed
+
+
+@pytest.mark.row("MP-08")
+def test_the_name_leads_to_the_distribution_over_ipv4_and_ipv6(stack_of, asked, findings):
+    target = Parameter("DistributionName", Type="String", Description="Domain name of a distribution")
+    record = DistributionRecord("Public", domain_name=asked[0], hosted_zone_id=asked[1], distribution=target.ref())
+    stack = stack_of(asked, target, record)
+    assert findings(stack) == []
+    resources = to_dict(stack)["Resources"]
+    records = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::Route53::RecordSet"}
+    assert {name: record["Type"] for name, record in records.items()} == {
+        "PublicAliasRecord": "A",
+        "PublicAliasRecordIpv6": "AAAA",
+    }
+    for record in records.values():
+        assert record["Name"] == {"Ref": "DomainName"}
+        assert record["HostedZoneId"] == {"Ref": "HostedZoneId"}
+        # Every distribution lies in this hosted zone, and Route 53 evaluates no health of one.
+        assert record["AliasTarget"] == {
+            "DNSName": {"Ref": "DistributionName"},
+            "HostedZoneId": "Z2FDTNDATAQYW2",
+            "EvaluateTargetHealth": False,
         }

@@ -84,3 +84,29 @@ def test_its_log_shows_no_credentials(stack_of):
     assert group["RetentionInDays"] == 90
     logging = resources["PublicWebAclLogging"]["Properties"]
     assert [field["SingleHeader"]["Name"] for field in logging["RedactedFields"]] == ["authorization", "cookie"]
+
+
+# CloudFront
+
+
+@pytest.mark.row("MP-09")
+def test_one_for_cloudfront_is_named_by_the_distribution_and_not_associated(stack_of, findings, properties_of):
+    web_acl = WebAcl("Edge", scope="CLOUDFRONT", log_retention_days=30)
+    stack = stack_of(web_acl, region="us-east-1")
+    assert [resource.title for resource in web_acl.resources()] == [
+        "EdgeWebAcl",
+        "EdgeWebAclLogGroup",
+        "EdgeWebAclLogging",
+    ]
+    assert properties_of(stack, "EdgeWebAcl")["Scope"] == "CLOUDFRONT"
+    assert web_acl.arn.to_dict() == {"Fn::GetAtt": ["EdgeWebAcl", "Arn"]}
+    assert findings(stack) == []
+
+
+@pytest.mark.row("MP-09")
+def test_scope_and_association_go_together():
+    assert WebAcl("Public", association=BALANCER).web_acl.Scope == "REGIONAL"
+    with pytest.raises(SettingsError, match="leave association out"):
+        WebAcl("Edge", scope="CLOUDFRONT", association=BALANCER)
+    with pytest.raises(SettingsError, match='scope="CLOUDFRONT" for a distribution'):
+        WebAcl("Public")
