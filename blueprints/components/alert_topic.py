@@ -44,7 +44,7 @@ class AlertTopic(Component):
         display_name: str | None = None,
     ) -> None:
         _check(name, key, events=events, budgets=budgets)
-        self.events = events
+        self.events, self.budgets = events, budgets
         self._key = key or _own_key(name, events=events, budgets=budgets)
         self.key = self._key if key is None else None
         self.topic = because(
