@@ -18,10 +18,9 @@ from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
 
 COOLDOWN_SECONDS = 300
-# Minutes above or below before a step is taken: what AWS's own alarms of target tracking wait.
-MINUTES = {"High": 3, "Low": 15}
 WORDS = {"Cpu": "CPU", "Memory": "memory"}
 SERVICE_TASKS = "ecs:service:DesiredCount"
+_REQUESTS = {"Namespace": ELB, "MetricName": "RequestCountPerTarget"}
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,8 @@ class Autoscaling(Component):
             )
         if requests is not None and isinstance(steps, RequestSteps):
             raise SettingsError(
-                f"steps: {name} follows requests by target ({requests.target}) already; give requests or steps, not both"
+                f"steps: {name} follows requests by target ({requests.target}) already; "
+                "give requests or steps, not both"
             )
         self._name, self._service, self._out_seconds = name, service, out_seconds
         self.target = because(
@@ -188,11 +188,11 @@ class Autoscaling(Component):
             *([self._track_requests(requests)] if requests is not None else []),
             *([self._track_backlog(backlog)] if backlog is not None else []),
         ]
-        self.steps: list[Any] = []
+        self.steps: StepScaling | None = None
         if isinstance(steps, CpuSteps):
-            self.steps = self._cpu_steps(steps)
+            self.steps = StepScaling(name, "Cpu", self.target, *_on_cpu(steps, service))
         elif steps is not None:
-            self.steps = self._request_steps(steps)
+            self.steps = StepScaling(name, "Requests", self.target, *_on_requests(steps, out_seconds))
 
     def _track(self, kind: str, metric: str, percent: int) -> applicationautoscaling.ScalingPolicy:
         specification = applicationautoscaling.PredefinedMetricSpecification(PredefinedMetricType=metric)
@@ -248,81 +248,61 @@ class Autoscaling(Component):
             mutable="free-to-tune",
         )
 
-    def _cpu_steps(self, steps: CpuSteps) -> list[Any]:
-        grow = self._step_policy(
-            "Out", [_step(1, above=0)], f"Adds a task while CPU is above {steps.out_above} percent."
-        )
-        shrink = self._step_policy(
-            "In", [_step(-1, below=0)], f"Takes a task away while CPU is below {steps.in_below} percent."
-        )
-        names = {"ClusterName": self._service.cluster_name, "ServiceName": self._service.service_name}
-        load = {"Namespace": ECS, "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60}
-        load |= {"Dimensions": _dimensions(names), "TreatMissingData": "notBreaching"}
-        high = self._alarm("Cpu", "High", f"CPU above {steps.out_above} percent", steps.out_above, grow, load)
-        low = self._alarm("Cpu", "Low", f"CPU below {steps.in_below} percent", steps.in_below, shrink, load)
-        return [grow, high, shrink, low]
 
-    def _request_steps(self, steps: RequestSteps) -> list[Any]:
-        far = steps.far_above - steps.out_above
-        grow = self._step_policy(
-            "Out",
-            [_step(1, above=0, below=far), _step(2, above=far)],
-            f"Adds a task above {steps.out_above} requests a minute and task, two from {steps.far_above} on.",
-            cooldown=self._out_seconds,
-        )
-        shrink = self._step_policy(
-            "In", [_step(-1, below=0)], f"Takes a task away below {steps.in_below} requests a minute and task."
-        )
-        names = {"LoadBalancer": steps.load_balancer, "TargetGroup": steps.target_group}
-        load, idle = _requests(names)
-        words = "requests a minute and task"
-        high = self._alarm("Requests", "High", f"Above {steps.out_above} {words}", steps.out_above, grow, load)
-        low = self._alarm("Requests", "Low", f"Below {steps.in_below} {words}", steps.in_below, shrink, idle)
-        return [grow, high, shrink, low]
+@dataclass(frozen=True)
+class _Way:
+    """One direction of step scaling: what is watched, and what is done about it."""
 
-    def _step_policy(
-        self,
-        direction: str,
-        steps: list[applicationautoscaling.StepAdjustment],
-        why: str,
-        *,
-        cooldown: int = COOLDOWN_SECONDS,
-    ) -> applicationautoscaling.ScalingPolicy:
+    words: str
+    metric: Mapping[str, Any]
+    missing: str
+    threshold: int
+    steps: list[applicationautoscaling.StepAdjustment]
+    why: str
+    cooldown: int = COOLDOWN_SECONDS
+
+
+class StepScaling(Component):
+    """A policy that adds tasks, one that takes them away, and the alarm that each listens to."""
+
+    def __init__(
+        self, name: str, kind: str, target: applicationautoscaling.ScalableTarget, out: _Way, in_: _Way
+    ) -> None:
+        self._name, self._kind, self._target = name, kind, target
+        self.grow = self._policy("Out", out)
+        self.high = self._alarm("High", out, self.grow)
+        self.shrink = self._policy("In", in_)
+        self.low = self._alarm("Low", in_, self.shrink)
+
+    def _policy(self, direction: str, way: _Way) -> applicationautoscaling.ScalingPolicy:
         return because(
-            why,
+            way.why,
             applicationautoscaling.ScalingPolicy(
                 f"{self._name}Scale{direction}",
                 PolicyName=f"{self._name}-scale-{direction.lower()}",
                 PolicyType="StepScaling",
-                ScalingTargetId=self.target.ref(),
+                ScalingTargetId=self._target.ref(),
                 StepScalingPolicyConfiguration=applicationautoscaling.StepScalingPolicyConfiguration(
                     AdjustmentType="ChangeInCapacity",
-                    Cooldown=cooldown,
+                    Cooldown=way.cooldown,
                     MetricAggregationType="Average",
-                    StepAdjustments=steps,
+                    StepAdjustments=way.steps,
                 ),
             ),
             mutable="free-to-tune",
         )
 
-    def _alarm(  # noqa: PLR0913 - an alarm has these parts
-        self,
-        kind: str,
-        level: str,
-        words: str,
-        threshold: int,
-        policy: applicationautoscaling.ScalingPolicy,
-        metric: Mapping[str, Any],
-    ) -> cloudwatch.Alarm:
+    def _alarm(self, level: str, way: _Way, policy: applicationautoscaling.ScalingPolicy) -> cloudwatch.Alarm:
         return because(
-            f"{words}: the scaling policy listens to it.",
+            f"{way.words}: the scaling policy listens to it.",
             cloudwatch.Alarm(
-                f"{self._name}{kind}{level}",
-                AlarmDescription=f"{words}; changes the number of tasks, nobody has to act",
-                **metric,
-                EvaluationPeriods=MINUTES[level],
-                Threshold=threshold,
+                f"{self._name}{self._kind}{level}",
+                AlarmDescription=f"{way.words}; changes the number of tasks, nobody has to act",
+                **way.metric,
+                EvaluationPeriods=3 if level == "High" else 15,
+                Threshold=way.threshold,
                 ComparisonOperator="GreaterThanThreshold" if level == "High" else "LessThanThreshold",
+                TreatMissingData=way.missing,
                 AlarmActions=[policy.ref()],
             ),
             mutable="free-to-tune",
@@ -337,35 +317,81 @@ def request_label(load_balancer: LoadBalancer, targets: TargetGroup) -> Sub:
     )
 
 
-def _step(change: int, *, above: int | None = None, below: int | None = None) -> applicationautoscaling.StepAdjustment:
-    """A change of so many tasks between two distances from the alarm's threshold."""
-    bounds = {"MetricIntervalLowerBound": above, "MetricIntervalUpperBound": below}
-    given = {name: bound for name, bound in bounds.items() if bound is not None}
-    return applicationautoscaling.StepAdjustment(ScalingAdjustment=change, **given)
+def _on_cpu(steps: CpuSteps, service: FargateService) -> tuple[_Way, _Way]:
+    metric = {
+        "Namespace": ECS,
+        "MetricName": "CPUUtilization",
+        "Dimensions": _dimensions({"ClusterName": service.cluster_name, "ServiceName": service.service_name}),
+        "Statistic": "Average",
+        "Period": 60,
+    }
+    out = _Way(
+        words=f"CPU above {steps.out_above} percent",
+        metric=metric,
+        missing="notBreaching",
+        threshold=steps.out_above,
+        steps=[applicationautoscaling.StepAdjustment(ScalingAdjustment=1, MetricIntervalLowerBound=0)],
+        why=f"Adds a task while CPU is above {steps.out_above} percent.",
+    )
+    in_ = _Way(
+        words=f"CPU below {steps.in_below} percent",
+        metric=metric,
+        missing="notBreaching",
+        threshold=steps.in_below,
+        steps=[applicationautoscaling.StepAdjustment(ScalingAdjustment=-1, MetricIntervalUpperBound=0)],
+        why=f"Takes a task away while CPU is below {steps.in_below} percent.",
+    )
+    return out, in_
+
+
+def _on_requests(steps: RequestSteps, out_seconds: int) -> tuple[_Way, _Way]:
+    names = _dimensions({"LoadBalancer": steps.load_balancer, "TargetGroup": steps.target_group})
+    far = steps.far_above - steps.out_above
+    # Sum is the metric's only valid statistic, and means the average over the targets (Elastic Load Balancing,
+    # "CloudWatch metrics for your Application Load Balancer"). It is not reported while there are no requests.
+    out = _Way(
+        words=f"Above {steps.out_above} requests a minute and task",
+        metric={**_REQUESTS, "Dimensions": names, "Statistic": "Sum", "Period": 60},
+        missing="notBreaching",
+        threshold=steps.out_above,
+        steps=[
+            applicationautoscaling.StepAdjustment(
+                ScalingAdjustment=1, MetricIntervalLowerBound=0, MetricIntervalUpperBound=far
+            ),
+            applicationautoscaling.StepAdjustment(ScalingAdjustment=2, MetricIntervalLowerBound=far),
+        ],
+        why=f"Adds a task above {steps.out_above} requests a minute and task, and two from {steps.far_above} on.",
+        cooldown=out_seconds,
+    )
+    in_ = _Way(
+        words=f"Below {steps.in_below} requests a minute and task",
+        metric={"Metrics": _filled(names)},
+        missing="breaching",
+        threshold=steps.in_below,
+        steps=[applicationautoscaling.StepAdjustment(ScalingAdjustment=-1, MetricIntervalUpperBound=0)],
+        why=f"Takes a task away below {steps.in_below} requests a minute and task.",
+    )
+    return out, in_
+
+
+def _filled(names: list[cloudwatch.MetricDimension]) -> list[cloudwatch.MetricDataQuery]:
+    """Requests a minute and task, and 0 for a minute without any: a step is chosen by a value, so there has to be one.
+
+    What is missing although it is filled counts as little traffic too.
+    """
+    metric = cloudwatch.Metric(**_REQUESTS, Dimensions=names)
+    return [
+        cloudwatch.MetricDataQuery(
+            Id="requests", MetricStat=cloudwatch.MetricStat(Metric=metric, Period=60, Stat="Sum"), ReturnData=False
+        ),
+        cloudwatch.MetricDataQuery(
+            Id="filled", Expression="FILL(requests, 0)", Label="Requests a minute and task", ReturnData=True
+        ),
+    ]
 
 
 def _dimensions(names: Mapping[str, Any]) -> list[cloudwatch.MetricDimension]:
     return [cloudwatch.MetricDimension(Name=name, Value=value) for name, value in names.items()]
-
-
-def _requests(names: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Requests a minute and task, as the alarms for much and for little traffic read them.
-
-    Sum is the metric's only valid statistic, and means the average over the targets (Elastic Load Balancing,
-    "CloudWatch metrics for your Application Load Balancer"). Nothing is reported while there are no requests. That is
-    no reason to grow, but one to shrink, and a step is chosen by a value: so a minute without one is filled with 0.
-    """
-    count = {"Namespace": ELB, "MetricName": "RequestCountPerTarget", "Dimensions": _dimensions(names)}
-    counted = cloudwatch.MetricDataQuery(
-        Id="requests",
-        MetricStat=cloudwatch.MetricStat(Metric=cloudwatch.Metric(**count), Period=60, Stat="Sum"),
-        ReturnData=False,
-    )
-    filled = cloudwatch.MetricDataQuery(
-        Id="filled", Expression="FILL(requests, 0)", Label="Requests a minute and task", ReturnData=True
-    )
-    much = {**count, "Statistic": "Sum", "Period": 60, "TreatMissingData": "notBreaching"}
-    return much, {"Metrics": [counted, filled], "TreatMissingData": "breaching"}
 
 
 def _stat(

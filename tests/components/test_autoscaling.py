@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from blueprints.components.autoscaling import (
@@ -7,7 +9,9 @@ from blueprints.components.autoscaling import (
     BacklogPerTask,
     CpuSteps,
     RequestsPerTarget,
+    RequestSteps,
     ScheduledCapacity,
+    request_label,
 )
 from blueprints.model.errors import SettingsError
 from blueprints.render.template import to_dict
@@ -61,8 +65,9 @@ QUEUE = BacklogPerTask(5, "RecipeChatbot/LLM", "QueueDepth", {"Service": "Backen
     [
         {"cpu": 70, "memory": 80, "requests": 1000, "backlog": QUEUE, "out_seconds": 300},
         {"steps": CpuSteps(70, 30), "schedule": [NIGHT, MORNING]},
+        {"cpu": 70, "memory": 80, "steps": RequestSteps("app/x/1", "targetgroup/y/2")},
     ],
-    ids=["targets", "steps-and-clock"],
+    ids=["targets", "steps-and-clock", "targets-and-steps-on-requests"],
 )
 def test_no_linter_finds_anything(scaled, findings, ways):
     assert findings(scaled(**ways)[1]) == []
@@ -178,3 +183,128 @@ def test_a_queue_is_shared_out_among_the_running_tasks(scaled):
 def test_it_can_be_made_to_grow_as_slowly_as_it_shrinks(scaled):
     policy = properties(scaled(cpu=70, out_seconds=300)[1], "ApiCpuScaling")["TargetTrackingScalingPolicyConfiguration"]
     assert (policy["ScaleOutCooldown"], policy["ScaleInCooldown"]) == (300, 300)
+
+
+# Steps on requests, beside targets on CPU and memory
+
+REQUESTS = RequestSteps("app/mealprep/50dc6c495c0c9188", "targetgroup/api/73e2d6bc24d8a067")
+BESIDE = {"cpu": 70, "memory": 80, "steps": REQUESTS}
+COUNTED_BY = [
+    {"Name": "LoadBalancer", "Value": "app/mealprep/50dc6c495c0c9188"},
+    {"Name": "TargetGroup", "Value": "targetgroup/api/73e2d6bc24d8a067"},
+]
+
+
+@pytest.mark.row("MP-16")
+def test_logical_ids_of_steps_on_requests_are_a_promise(scaled):
+    assert [resource.title for resource in scaled(**BESIDE)[0].resources()] == [
+        "ApiScalableTarget",
+        "ApiCpuScaling",
+        "ApiMemoryScaling",
+        "ApiScaleOut",
+        "ApiRequestsHigh",
+        "ApiScaleIn",
+        "ApiRequestsLow",
+    ]
+
+
+def changes(stack, requests):
+    """By how many tasks the policies answer so many requests a minute and task, as Application Auto Scaling decides."""
+    made = to_dict(stack)["Resources"]
+    total = 0
+    for alarm, policy, breached in (
+        ("ApiRequestsHigh", "ApiScaleOut", lambda value, threshold: value > threshold),
+        ("ApiRequestsLow", "ApiScaleIn", lambda value, threshold: value < threshold),
+    ):
+        threshold = made[alarm]["Properties"]["Threshold"]
+        if breached(requests, threshold):
+            distance = requests - threshold
+            steps = made[policy]["Properties"]["StepScalingPolicyConfiguration"]["StepAdjustments"]
+            total += sum(
+                step["ScalingAdjustment"]
+                for step in steps
+                if step.get("MetricIntervalLowerBound", -inf) <= distance < step.get("MetricIntervalUpperBound", inf)
+            )
+    return total
+
+
+@pytest.mark.row("MP-16")
+@pytest.mark.parametrize(
+    ("requests", "change"), [(0, -1), (99, -1), (100, 0), (300, 0), (500, 0), (501, 1), (999, 1), (1001, 2), (9000, 2)]
+)
+def test_tasks_come_and_go_with_requests(scaled, requests, change):
+    assert changes(scaled(**BESIDE)[1], requests) == change
+
+
+@pytest.mark.row("MP-16")
+def test_much_traffic_is_the_sum_of_a_minute_which_is_the_average_of_the_targets(scaled):
+    made = properties(scaled(**BESIDE)[1], "ApiRequestsHigh")
+    assert (made["Namespace"], made["MetricName"]) == ("AWS/ApplicationELB", "RequestCountPerTarget")
+    assert (made["Statistic"], made["Period"]) == ("Sum", 60)
+    assert made["Dimensions"] == COUNTED_BY
+    assert (made["ComparisonOperator"], made["Threshold"]) == ("GreaterThanThreshold", 500)
+    assert made["TreatMissingData"] == "notBreaching"
+    assert made["AlarmActions"] == [{"Ref": "ApiScaleOut"}]
+
+
+@pytest.mark.row("MP-16")
+def test_no_traffic_at_all_is_little_traffic(scaled):
+    made = properties(scaled(**BESIDE)[1], "ApiRequestsLow")
+    counted, filled = made["Metrics"]
+    assert counted["MetricStat"] == {
+        "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCountPerTarget", "Dimensions": COUNTED_BY},
+        "Period": 60,
+        "Stat": "Sum",
+    }
+    assert (filled["Expression"], filled["ReturnData"]) == (f"FILL({counted['Id']}, 0)", True)
+    assert not counted["ReturnData"]
+    assert (made["ComparisonOperator"], made["Threshold"]) == ("LessThanThreshold", 100)
+    assert made["TreatMissingData"] == "breaching"
+    assert made["AlarmActions"] == [{"Ref": "ApiScaleIn"}]
+
+
+@pytest.mark.row("MP-16")
+def test_it_shrinks_later_and_slower_than_it_grows(scaled):
+    stack = scaled(out_seconds=60, **BESIDE)[1]
+    high, low = (properties(stack, f"ApiRequests{level}")["EvaluationPeriods"] for level in ("High", "Low"))
+    out, in_ = (
+        properties(stack, f"ApiScale{way}")["StepScalingPolicyConfiguration"]["Cooldown"] for way in ("Out", "In")
+    )
+    assert (high, low) == (3, 15)
+    assert (out, in_) == (60, 300)
+
+
+def test_requests_are_followed_in_one_way_only(scaled):
+    with pytest.raises(SettingsError, match=r"steps: Api follows requests by target \(1000\) already"):
+        scaled(requests=1000, steps=REQUESTS)
+
+
+@pytest.mark.parametrize("thresholds", [(0, 500, 1000), (500, 500, 1000), (100, 1000, 1000), (1000, 500, 100)])
+def test_thresholds_out_of_order_are_refused(thresholds):
+    with pytest.raises(SettingsError, match="are not in order; give in_below, out_above and far_above"):
+        RequestSteps("a", "b", *thresholds)
+
+
+@pytest.mark.row("MP-16")
+def test_requests_can_be_counted_at_a_load_balancer_of_another_stack(stack_of):
+    there = service(stack_of(), tasks=None)
+    there.stack.name = "platform"
+    there.stack.output("RequestLabel", request_label(there.balancer, there.targets), "Where requests are counted")
+    here = service(stack_of(), tasks=None)
+    label = here.stack.from_stack(there.stack, "RequestLabel")
+    here.stack.add(
+        Autoscaling("Api", service=here.fargate, minimum=1, maximum=4, requests=RequestsPerTarget(1000, label=label))
+    )
+    tracking = properties(here.stack, "ApiRequestsScaling")["TargetTrackingScalingPolicyConfiguration"]
+    read = tracking["PredefinedMetricSpecification"]["ResourceLabel"]["Fn::GetStackOutput"]
+    assert read["OutputName"] == "RequestLabel"
+    assert to_dict(there.stack)["Outputs"]["RequestLabel"]["Value"] == {
+        "Fn::Sub": "${PublicLoadBalancer.LoadBalancerFullName}/${ApiTargetGroup.TargetGroupFullName}"
+    }
+
+
+def test_a_label_comes_instead_of_both_ends_and_never_beside_one(stack_of):
+    made = service(stack_of(), tasks=None)
+    for ends in ({}, {"targets": made.targets}, {"load_balancer": made.balancer, "label": "x"}):
+        with pytest.raises(SettingsError, match="give load_balancer and targets, or a label instead"):
+            RequestsPerTarget(1000, **ends)
