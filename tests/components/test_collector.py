@@ -223,6 +223,80 @@ def test_metrics_need_no_permission_but_to_write_and_have_few_dimensions(config)
     ]
 
 
+# An application without metrics, and one that still has an SDK of X-Ray
+
+
+@pytest.fixture
+def xray_only():
+    return Collector("Api", namespace=None, xray_sdk=True)
+
+
+@pytest.mark.row("MP-19")
+def test_without_metrics_there_is_no_log_group_and_no_permission_for_one(xray_only):
+    assert list(xray_only.resources()) == []
+    assert [statement.Sid for statement in xray_only.permissions] == ["SendTraces"]
+    assert xray_only.variables["OTEL_METRICS_EXPORTER"] == "none"
+
+
+@pytest.mark.row("MP-19")
+def test_without_metrics_traces_are_left():
+    config = yaml.safe_load(configuration(metrics=False))
+    whole = yaml.safe_load(configuration())
+    assert config["service"]["pipelines"] == {"traces": whole["service"]["pipelines"]["traces"]}
+    assert (config["exporters"].keys(), "batch/metrics" in config["processors"]) == ({"awsxray"}, False)
+    assert config["receivers"] == whole["receivers"]
+
+
+@pytest.mark.row("MP-19")
+def test_segments_of_the_x_ray_sdk_are_taken_where_its_daemon_would_be():
+    config = yaml.safe_load(configuration(xray_sdk=True))
+    assert config["receivers"]["awsxray"] == {
+        "endpoint": "127.0.0.1:2000",
+        "transport": "udp",
+        "proxy_server": {"endpoint": "127.0.0.1:2000", "region": "${env:AWS_REGION}"},
+    }
+    assert config["service"]["pipelines"]["traces"]["receivers"] == ["otlp", "awsxray"]
+    assert config["service"]["pipelines"]["metrics"]["receivers"] == ["otlp"]
+
+
+@pytest.mark.row("MP-19")
+def test_one_listener_answers_for_sampling_rules():
+    config = yaml.safe_load(configuration(xray_sdk=True))
+    assert config["extensions"].keys() == set(config["service"]["extensions"]) == {"health_check"}
+
+
+@pytest.mark.row("MP-19")
+@pytest.mark.parametrize("metrics", [True, False])
+@pytest.mark.parametrize("xray_sdk", [True, False])
+def test_every_configuration_uses_what_it_defines_and_stays_small(metrics, xray_sdk):
+    config = yaml.safe_load(configuration(metrics=metrics, xray_sdk=xray_sdk))
+    for kind in KINDS:
+        named = {name for pipeline in config["service"]["pipelines"].values() for name in pipeline[kind]}
+        assert named == config[kind].keys()
+    assert len(configuration(metrics=metrics, xray_sdk=xray_sdk)) < 2_000
+
+
+@pytest.mark.row("MP-19")
+def test_the_values_are_those_that_the_shorter_configuration_asks_for(xray_only):
+    (variable,) = xray_only.container.Environment
+    text, values = variable.Value.to_dict()["Fn::Sub"]
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == values.keys() == {"AWS_REGION"}
+
+
+@pytest.mark.row("MP-19")
+def test_no_linter_finds_anything_in_a_task_that_only_traces(xray_only, stack_of, findings):
+    application = ecs.ContainerDefinition(Name="app", Image="nginx:1", Essential=True)
+    definition = ecs.TaskDefinition(
+        "TaskDefinition",
+        RequiresCompatibilities=["FARGATE"],
+        NetworkMode="awsvpc",
+        Cpu="512",
+        Memory="1024",
+        ContainerDefinitions=[application, xray_only.container],
+    )
+    assert findings(stack_of(because("What the task is.", definition))) == []
+
+
 def test_a_file_that_is_missing_says_how_to_get_it():
     with pytest.raises(RenderError, match=r"no file nothing\.yaml in .*: install the package again"):
         text_of("nothing.yaml")
