@@ -1,7 +1,7 @@
-"""Account: what an AWS account has once in a Region, whatever runs in it: GuardDuty, with its findings sent by mail.
+"""Account: what an AWS account has once, whatever runs in it: GuardDuty with its findings sent by mail, and CloudTrail.
 
-Nobody has to deploy it, and no architecture needs it. Its stack is one for all environments of an account, because a
-second detector in the same Region is refused.
+Nobody has to deploy it, and no architecture needs it. Its stacks are one for all environments of an account, because
+a second detector in the same Region is refused, and a second trail of the same events is charged.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from pydantic import Field, model_validator
 
 from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.guard_duty import Agent, FindingAlerts, Frequency, GuardDuty, Protection, check
+from blueprints.components.trail import Trail
 from blueprints.model import settings as model
 from blueprints.model.errors import SettingsError
 from blueprints.model.stack import Stack
 
 # What decides about a detector, and nothing where another one is used.
 OF_THE_DETECTOR = ("protections", "runtime_agents", "left_out", "finding_frequency", "suspended")
+
+# What decides about a trail, and nothing where there is none.
+OF_THE_TRAIL = ("trail_days", "trail_lock", "trail_search")
+
+# The longest that a lifecycle rule of ours is asked for; audits ask for seven to ten years at most.
+MOST_TRAIL_DAYS = 3653
 
 
 class Settings(model.Settings):
@@ -50,16 +57,31 @@ class Settings(model.Settings):
     """Severity from which findings are sent: low begins at 1, medium at 4, high at 7, critical at 9."""
     alert_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     """Address that findings are sent to; it has to confirm once."""
+    trail: bool = False
+    """Record who changes what in all Regions with CloudTrail, in a bucket that nobody deletes from. The first copy of
+    management events is free; leave it off where the account, or its organization, has a trail, and in further
+    Regions."""
+    trail_days: Annotated[int, Field(ge=1, le=MOST_TRAIL_DAYS)] = 365
+    """Days after which the trail's log files expire."""
+    trail_lock: bool = False
+    """Lock each log file for trail_days with S3 Object Lock in governance mode; it cannot be turned off again."""
+    trail_search: bool = False
+    """Also send the trail's events to CloudWatch Logs for log_retention_days, to search in (charged by volume)."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         fields = type(self).model_fields
         defaults = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
-        if self.log_retention_days != defaults["log_retention_days"]:
+        if not self.trail_search and self.log_retention_days != defaults["log_retention_days"]:
             raise SettingsError(
-                f"log_retention_days: {self.log_retention_days} decides nothing here, no log group is made; leave it "
-                f"out or give {defaults['log_retention_days']}"
+                f"log_retention_days: {self.log_retention_days} decides nothing here, a log group is made with "
+                f"trail_search only; leave it out or give {defaults['log_retention_days']}"
             )
+        for name in () if self.trail else OF_THE_TRAIL:
+            if getattr(self, name) != defaults[name]:
+                raise SettingsError(
+                    f"{name}: {getattr(self, name)!r} needs trail to be on; without it there are no log files"
+                )
         for name in OF_THE_DETECTOR if self.detector == "existing" else ():
             if getattr(self, name) != defaults[name]:
                 raise SettingsError(
@@ -71,8 +93,8 @@ class Settings(model.Settings):
 
 
 def build(settings: Settings) -> list[Stack]:
-    """Threat detection, which environments share."""
-    return [_guardduty(settings)]
+    """Threat detection and the record of who did what, which environments share."""
+    return [_guardduty(settings), *([_trail(settings)] if settings.trail else [])]
 
 
 def _guardduty(settings: Settings) -> Stack:
@@ -100,6 +122,32 @@ def _guardduty(settings: Settings) -> Stack:
     topic = stack.add(AlertTopic("Alerts", email=settings.alert_email, events=True))
     stack.add(FindingAlerts("Findings", topic=topic, severity=settings.alert_severity))
     stack.output("AlertTopicArn", topic.arn, "Subscribe here to hear of findings")
+    return stack
+
+
+def _trail(settings: Settings) -> Stack:
+    """The record of who did what."""
+    stack = Stack(
+        "trail",
+        settings,
+        shared=True,
+        description="CloudTrail of an account: who changed what, in all Regions, in a bucket of its own that nobody "
+        "deletes from. Deploy it in one Region of an account that has no trail: a second copy of management events is "
+        "charged. The bucket and what is in it stay when the stack goes",
+        arch="Management events of all Regions -> CloudTrail -> private, versioned bucket"
+        + (" and log group" if settings.trail_search else ""),
+        must=["One for an account", "The trail is called like the stack, and the bucket's policy knows it by that"],
+    )
+    trail = stack.add(
+        Trail(
+            "Account",
+            days=settings.trail_days,
+            lock=settings.trail_lock,
+            log_days=settings.log_retention_days if settings.trail_search else None,
+        )
+    )
+    stack.output("TrailArn", trail.arn, "The trail, as CloudTrail's commands ask for it")
+    stack.output("TrailBucketName", trail.bucket.ref(), "Where the log files and their digests are")
     return stack
 
 

@@ -1,4 +1,4 @@
-"""What an account has once in a Region: a GuardDuty detector, or the one that was there, and its findings by mail."""
+"""What an account has once: a GuardDuty detector, or the one that was there, its findings by mail, and a trail."""
 
 from __future__ import annotations
 
@@ -141,6 +141,11 @@ def test_an_account_has_no_settings_of_a_network(setting):
         ({"runtime_agents": ["EC2_AGENT_MANAGEMENT"]}, "needs RUNTIME_MONITORING in protections"),
         ({"protections": ["AI_PROTECTION"], "left_out": ["AI_PROTECTION"]}, "left_out: AI_PROTECTION is in"),
         ({"alert_severity": 0}, "alert_severity: 0 is not allowed"),
+        ({"trail": True, "log_retention_days": 14}, "a log group is made with trail_search only"),
+        ({"trail_days": 30}, "trail_days: 30 needs trail to be on"),
+        ({"trail_lock": True}, "trail_lock: True needs trail to be on"),
+        ({"trail_search": True}, "trail_search: True needs trail to be on"),
+        ({"trail": True, "trail_days": 0}, "trail_days: 0 is not allowed"),
     ],
 )
 def test_what_would_decide_nothing_or_the_opposite_is_refused(given, message):
@@ -157,13 +162,38 @@ def test_what_would_decide_nothing_or_the_opposite_is_refused(given, message):
         {**ALL_ON, "finding_frequency": "ONE_HOUR", "alert_severity": 1.5},
         {"suspended": True, "left_out": ["AI_PROTECTION", "RDS_LOGIN_EVENTS"]},
         {"detector": "existing"},
+        {"trail": True},
+        {"trail": True, "trail_days": 2557, "trail_lock": True, "trail_search": True, "log_retention_days": 90},
     ],
 )
 def test_no_linter_finds_anything(given, tmp_path):
-    (stack,) = account.build(account.Settings(**given))
-    (tmp_path / "guardduty.yaml").write_text(to_yaml(stack), encoding="utf-8")
+    for stack in account.build(account.Settings(**given)):
+        (tmp_path / f"{stack.name}.yaml").write_text(to_yaml(stack), encoding="utf-8")
     found = lint([tmp_path], regions=("us-east-1", "us-west-2", "eu-west-1"), cache=tmp_path / "cache", processes=1)
     assert [str(finding) for finding in found] == []
+
+
+@pytest.mark.row("MP-21")
+def test_a_trail_is_a_stack_of_its_own_behind_a_setting():
+    rendered = render("account", "prod", trail=True)
+    assert [(stack.name, stack.stack_name, stack.shared) for stack in rendered.stacks] == [
+        ("guardduty", "account-guardduty", True),
+        ("trail", "account-trail", True),
+    ]
+    assert list(rendered.templates["trail"]["Resources"]) == ["AccountBucket", "AccountBucketPolicy", "AccountTrail"]
+    assert list(rendered.templates["trail"]["Outputs"]) == ["TrailArn", "TrailBucketName"]
+    assert rendered.resources("AWS::S3::Bucket")["AccountBucket"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert rendered.templates["guardduty"] == render("account", "prod").templates["guardduty"]
+
+
+@pytest.mark.row("MP-21")
+def test_the_trail_s_files_are_kept_locked_and_searched_as_the_settings_say():
+    given = {"trail": True, "trail_days": 2557, "trail_lock": True, "trail_search": True, "log_retention_days": 90}
+    rendered = render("account", "prod", **given)
+    bucket = rendered.one("AWS::S3::Bucket")
+    assert bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 2557}
+    assert rendered.one("AWS::Logs::LogGroup")["RetentionInDays"] == 90
+    assert "CloudWatchLogsRoleArn" in rendered.one("AWS::CloudTrail::Trail")
 
 
 def test_environments_of_an_account_cannot_have_different_settings(tmp_path):
@@ -194,6 +224,8 @@ def test_its_page_says_how_a_detector_that_exists_is_found_left_and_imported(tmp
         "--change-set-type IMPORT",
         "--region eu-west-1 --stack-name account-guardduty",
         "aws guardduty delete-detector --region eu-west-1",
+        "aws cloudtrail describe-trails --region eu-west-1",
+        "aws cloudtrail validate-logs --region eu-west-1",
     ):
         assert promised in page
     (path, imported) = re.findall(r"Resources: \{(\w+): \.Resources\.(\w+)\}", page)[0]
