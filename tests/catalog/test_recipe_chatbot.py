@@ -1171,6 +1171,26 @@ def test_a_task_has_its_own_two_roles_that_only_ecs_takes_on(environment, part):
         assert trust["Principal"] == {"Service": ["ecs-tasks.amazonaws.com"]}
 
 
+@pytest.mark.row("RC-19")
+@pytest.mark.parametrize(
+    ("environment", "others"),
+    [("dev", set()), ("prod", {"BackendDeploymentRole", "FrontendDeploymentRole", "KeyRotationReminderRole"})],
+)
+def test_nobody_else_has_a_role_but_who_moves_traffic_and_who_reminds(environment, others):
+    rendered = chatbot(environment)
+    roles = rendered.resources("AWS::IAM::Role")
+    tasks = {f"{part.title()}{kind}Role" for part in PARTS for kind in ("Execution", "Task")}
+    assert roles.keys() == tasks | others
+    managed = {
+        name: text(one["Properties"]["ManagedPolicyArns"])
+        for name, one in roles.items()
+        if name in others and "ManagedPolicyArns" in one["Properties"]
+    }
+    policy = "Fn::Sub arn:${AWS::Partition}:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+    assert managed == {name: policy for name in others if name.endswith("DeploymentRole")}
+    assert not [name for name in tasks if "ManagedPolicyArns" in roles[name]["Properties"]]
+
+
 # RC-20: the web ACL
 
 

@@ -14,7 +14,6 @@ import pytest
 from blueprints.catalog import recipe_chatbot
 from blueprints.catalog.recipe_chatbot import Settings
 from blueprints.model.errors import SettingsError
-from blueprints.render import to_yaml
 from blueprints.render.template import to_dict
 from tests.catalog.rendered import Rendered, text, values
 
@@ -220,41 +219,6 @@ def test_the_stamped_tags_are_on_whatever_has_tags(settings):
                     given = one["Properties"][key]
                     pairs = given if isinstance(given, dict) else values(given, key="Key")
                     assert expected.items() <= pairs.items(), name
-
-
-def test_with_everything_on_and_long_values_every_stack_can_be_sent_without_a_bucket():
-    variables = {f"{'V' * 62}{number:02}": "v" * 128 for number in range(12)}
-    settings = Settings(
-        environment="e" * 16,
-        project="p" * 24,
-        owner="o" * 32,
-        cost_center="c" * 32,
-        domain_name=f"{'a' * 63}.example.com",
-        hosted_zone_id="Z" + "A" * 31,
-        alert_email="somebody@example.com",
-        critical_email="somebody@example.com",
-        availability_zones=3,
-        egress="nat-per-zone",
-        flow_logs=True,
-        keep_data=True,
-        dual_stack=True,
-        waf=True,
-        health_check=True,
-        shell=True,
-        capacity="spot-above-first",
-        deployment="blue-green",
-        deployment_hook=True,
-        key_rotation="function",
-        sleep=True,
-        backend_variables=variables,
-        frontend_variables=variables,
-        cors_origins=[f"https://{'o' * 100}{number}.example.com" for number in range(8)],
-        metric_namespace="N" * 128,
-        application_environment="a" * 64,
-    )
-    for stack in recipe_chatbot.build(settings):
-        assert len(to_yaml(stack).encode()) <= 51_200, stack.name
-        assert len(stack.resources) < 100
 
 
 # Environments
