@@ -7,6 +7,7 @@ from typing import Any
 
 from troposphere import Sub
 
+from blueprints.access.connections import ANYWHERE
 from blueprints.catalog._web_settings import PublicSettings, TaskSettings, WebServiceSettings, WorkingHours
 from blueprints.components.alarms import ServiceAlarms
 from blueprints.components.alert_topic import AlertTopic
@@ -26,6 +27,7 @@ from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.web_acl import WebAcl
 from blueprints.model import parameters
 from blueprints.model.parameters import StackParameter
+from blueprints.model.settings import NetworkSettings
 from blueprints.model.stack import ImageSource, Stack
 
 
@@ -51,11 +53,18 @@ def _counted(repositories: int) -> str:
 
 
 def network_stack(
-    settings: PublicSettings, *, listens: Sequence[int] = (), between: Sequence[int] = ()
+    settings: NetworkSettings,
+    *,
+    clients: str = ANYWHERE,
+    dual_stack: bool = False,
+    listens: Sequence[int] = (),
+    between: Sequence[int] = (),
+    data_subnets: bool = False,
 ) -> Stack | None:
     """The network of the environment; none of ours where a VPC exists.
 
-    Network ACLs let through what leads to tasks that listen on these ports, and *between* tasks; no ports, no ACLs.
+    Network ACLs let through what leads from *clients* to tasks that listen on these ports, and *between* tasks; no ports,
+    no ACLs.
     """
     if settings.existing_vpc:
         return None
@@ -73,7 +82,8 @@ def network_stack(
         egress=settings.egress,
         cidr=settings.vpc_cidr,
         flow_logs=retention,
-        dual_stack=settings.dual_stack,
+        dual_stack=dual_stack,
+        data_subnets=data_subnets,
     )
     stack.add(vpc).publish(stack)
     if listens:
@@ -82,8 +92,8 @@ def network_stack(
             vpc=vpc,
             ports=listens,
             between=between,
-            clients=settings.clients,
-            dual_stack=settings.dual_stack,
+            clients=clients,
+            dual_stack=dual_stack,
         )
         stack.add(acls)
     return stack

@@ -95,7 +95,7 @@ class Settings(WebServiceSettings):
 
 def build(settings: Settings) -> list[Stack]:
     """Images, the network, what must survive, and the service that changes daily."""
-    network = network_stack(settings)
+    network = network_stack(settings, dual_stack=settings.dual_stack)
     data = _data(settings, network)
     service = _service(settings, network, data)
     monitoring = monitoring_stack(settings, service, name="Assistant")

@@ -128,7 +128,7 @@ class Settings(WebServiceSettings):
 
 def build(settings: Settings) -> list[Stack]:
     """Images, the network, the faces, the service and, where asked for, its pipeline."""
-    network = network_stack(settings)
+    network = network_stack(settings, dual_stack=settings.dual_stack)
     data = _data(settings)
     service = _service(settings, network, data)
     monitoring = monitoring_stack(settings, service, name="Api")

@@ -21,7 +21,13 @@ def build(settings: Settings) -> list[Stack]:
     """Images, the network, the keys, what both services stand on, the services, and eyes on all of it."""
     registry = registry_stack(settings, {part.name: part.repository for part in (BACKEND, FRONTEND)})
     # The frontend calls the backend, across zones too; nothing else passes between the private subnets.
-    network = network_stack(settings, listens=[BACKEND.port, FRONTEND.port], between=[BACKEND.port])
+    network = network_stack(
+        settings,
+        clients=settings.clients,
+        dual_stack=settings.dual_stack,
+        listens=[BACKEND.port, FRONTEND.port],
+        between=[BACKEND.port],
+    )
     data = data_stack(settings)
     platform = platform_stack(settings, network)
     backend = backend_stack(settings, network, data, platform)
