@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from blueprints.deploy import change_sets, preflight, traffic
+from blueprints.deploy import awaited, change_sets, preflight, traffic
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.parameters import check_given, check_names, check_values
 from blueprints.deploy.plan import StackPlan, plan_from, refuse_data_loss
@@ -60,8 +60,9 @@ def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
 ) -> DeployResult:
     """Deploy the stacks of a manifest in order.
 
-    Whatever can be known beforehand is checked for all stacks before the first is touched. An error leaves what was
-    deployed, and nothing half made, so that the same command continues.
+    Whatever can be known beforehand is checked for all stacks before the first is touched; with ``before_stack``,
+    which puts images and values of secrets just before a stack, those are looked for only then. An error leaves what
+    was deployed, and nothing half made, so that the same command continues.
     """
     run = _Run(
         cli_factory,
@@ -75,7 +76,7 @@ def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
         clock or Clock(),
     )
     entries = select(manifest, only)
-    states = run.check(entries, replace_failed=replace_failed)
+    states = run.check(entries, replace_failed=replace_failed, seeded=before_stack is not None)
     results: list[StackResult] = []
     for position, entry in enumerate(entries, start=1):
         report.stack_started(entry, position, len(entries))
@@ -100,7 +101,7 @@ class _Run:
     bucket: str | None
     clock: Clock
 
-    def check(self, entries: list[StackEntry], *, replace_failed: bool) -> dict[str, StackState | None]:
+    def check(self, entries: list[StackEntry], *, replace_failed: bool, seeded: bool) -> dict[str, StackState | None]:
         """Return the state of each stack, once everything that can be known now has been checked."""
         check_names(self.manifest, self.parameters)
         check_values(entries, self.parameters)
@@ -111,13 +112,14 @@ class _Run:
             cli = self.factory(entry.region)
             preflight.check_state(cli, entry, states[entry.name], replace_failed=replace_failed)
         check_given(entries, self.parameters, states)
+        if not seeded:
+            awaited.check_all(self.factory, self.manifest, entries, self.parameters, states)
         return states
 
     def deploy(self, entry: StackEntry, state: StackState | None) -> StackResult | None:
         """Deploy one stack; None when the person said no."""
         cli = self.factory(entry.region)
-        preflight.check_images(cli, entry, self.parameters, state)
-        preflight.check_secrets(cli, entry, self.manifest, self.factory)
+        awaited.check_one(self.factory, self.manifest, entry, self.parameters, state)
         if state is not None and state.status in FAILED_TO_CREATE:
             self._delete_failed(cli, entry, state)
             state = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 from blueprints.model.errors import DeployError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from blueprints.deploy.stacks import StackState
     from blueprints.render.manifest import Manifest, ParameterEntry, StackEntry
@@ -53,22 +54,15 @@ def check_given(
         f"{parameter.description or parameter.type})"
         for entry, parameter in missing
     ]
-    raise DeployError(
-        "\n".join(["These parameters have no default and no value yet:", *lines, *_hint(entries, missing)])
-    )
+    hint = what_comes_before(entries, {entry.name for entry, _ in missing})
+    raise DeployError("\n".join(["These parameters have no default and no value yet:", *lines, *hint]))
 
 
-def _hint(entries: Sequence[StackEntry], missing: Sequence[tuple[StackEntry, ParameterEntry]]) -> list[str]:
-    short = {entry.name for entry, _ in missing}
-    ready = []
-    for entry in entries:
-        if entry.name in short:
-            break
-        ready.append(entry.name)
-    if not ready:
-        return []
+def what_comes_before(entries: Sequence[StackEntry], short: Collection[str]) -> list[str]:
+    """Return the command for the stacks before the first that lacks something, as a line; no line when it is first."""
+    ready = [entry.name for entry in itertools.takewhile(lambda entry: entry.name not in short, entries)]
     options = " ".join(f"--only {name}" for name in ready)
-    return [f"Without them, {options} deploys what comes before"]
+    return [f"Without them, {options} deploys what comes before"] if ready else []
 
 
 def _has_previous(state: StackState | None, name: str) -> bool:

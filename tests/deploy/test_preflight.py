@@ -289,6 +289,88 @@ def test_a_secret_of_an_earlier_stack_must_have_a_value(project, proxy):
     proxy.inject("DescribeSecret", EMPTY_SECRET, LOST_SECRET)
     message = refused(project)
     assert "  API_KEY (arn:aws:secretsmanager:" in message
-    assert f": blueprints put-secret {project.manifest().architecture} {project.manifest().environment} API_KEY" in message
+    assert (
+        f": blueprints put-secret {project.manifest().architecture} {project.manifest().environment} API_KEY" in message
+    )
     assert "is gone, though stack data made it" in refused(project)
     assert [result.outcome for result in project.deploy().stacks] == ["unchanged", "created"]
+
+
+# All stacks before the first is touched
+
+
+def waits_for(repository):
+    return {"images": [{"repository": repository, "parameter": "ImageTag"}]}
+
+
+TAGGED = template({"Jobs": queue()}, {"ImageTag": {"Type": "String", "Default": "v1"}})
+
+
+def test_the_image_of_the_last_service_is_looked_for_before_the_first_is_touched(project):
+    ecr = project.account.client("ecr")
+    for part in ("backend", "frontend"):
+        ecr.create_repository(repositoryName=f"{project.name}-{part}")
+        project.add(part, TAGGED, **waits_for(f"{project.name}-{part}"))
+    push(project, f"{project.name}-backend", "v4")
+    message = refused(project, parameters={"ImageTag": "v4"})
+    assert message.startswith(f"image {project.name}-frontend:v4 is not in ECR (us-east-1), and stack frontend would")
+    assert message.splitlines()[1:] == ["Without them, --only backend deploys what comes before"]
+    assert project.account.stack(f"{project.name}-backend") is None
+
+    push(project, f"{project.name}-frontend", "v4")
+    assert len(project.deploy(parameters={"ImageTag": "v4"}).stacks) == 2
+
+
+def test_a_repository_that_a_stack_of_this_run_makes_is_looked_into_before_its_reader(project):
+    repository = f"{project.name}-api"
+    made = {"Type": "AWS::ECR::Repository", "Properties": {"RepositoryName": repository}}
+    project.add("registry", template({"Images": made}))
+    project.add("network", template({"Jobs": queue()}))
+    project.add("app", TAGGED, **waits_for(repository))
+    assert "the repository is empty" in refused(project)
+    assert project.account.status(f"{project.name}-network") == "CREATE_COMPLETE"
+    push(project, repository, "v1")
+    assert [result.outcome for result in project.deploy().stacks] == ["unchanged", "unchanged", "created"]
+
+
+def test_a_repository_that_no_stack_of_this_run_makes_stops_it_at_once(project):
+    project.add("network", template({"Jobs": queue()}))
+    project.add("app", TAGGED, **waits_for(f"{project.name}-api"))
+    assert refused(project).startswith(f"there is no ECR repository {project.name}-api in us-east-1")
+    assert project.account.stack(f"{project.name}-network") is None
+
+
+def test_missing_images_and_secrets_of_all_stacks_come_in_one_message(project, proxy):
+    made = {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": "x"}}
+    body = template({"Key": made}, KeyArn={"Fn::GetAtt": ["Key", "Id"]})
+    project.add("data", body)
+    project.exists("data", body)
+    project.account.client("ecr").create_repository(repositoryName=f"{project.name}-api")
+    key = {"name": "API_KEY", "kind": "secretsmanager", "stack": "data", "output": "KeyArn"}
+    token = {"name": "TOKEN", "kind": "ssm", "parameter_name": f"/{project.name}/TOKEN"}
+    api = project.add("api", TAGGED, **waits_for(f"{project.name}-api"), secrets=[key])
+    jobs = project.add("jobs", template({"Jobs": queue()}), secrets=[token])
+    proxy.inject("DescribeSecret", EMPTY_SECRET)
+    lines = refused(project).splitlines()
+    assert lines[0].startswith(f"image {project.name}-api:v1 is not in ECR (us-east-1), and stack api would wait")
+    assert lines[1] == f"Stack {api} reads secrets that have no value yet:"
+    assert lines[2].startswith("  API_KEY (arn:aws:secretsmanager:")
+    assert lines[4] == f"Stack {jobs} reads secrets that have no value yet:"
+    assert lines[5].startswith(f"  TOKEN (/{project.name}/TOKEN): blueprints put-secret ")
+    assert lines[-1] == "Without them, --only data deploys what comes before"
+    assert "CreateChangeSet" not in proxy.operations()
+
+
+def test_what_is_put_just_before_a_stack_is_looked_for_only_then(project):
+    repository, name = f"{project.name}-api", f"/{project.name}/TOKEN"
+    project.account.client("ecr").create_repository(repositoryName=repository)
+    secret = {"name": "TOKEN", "kind": "ssm", "parameter_name": name}
+    project.add("network", template({"Jobs": queue()}))
+    project.add("app", TAGGED, **waits_for(repository), secrets=[secret])
+
+    def seed(entry):
+        if entry.name == "app":
+            push(project, repository, "v1")
+            project.account.client("ssm").put_parameter(Name=name, Type="SecureString", Value="x")
+
+    assert len(project.deploy(before_stack=seed).stacks) == 2
