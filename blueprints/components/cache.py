@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import Sub, elasticache, secretsmanager
+from troposphere import Ref, Sub, elasticache, secretsmanager
 
 from blueprints.access.connections import closed_security_group
 from blueprints.components.network import Network
@@ -19,6 +19,10 @@ ENGINE_VERSION = "8.2"
 
 # ElastiCache takes one primary and up to five replicas a shard.
 MOST_REPLICAS = 5
+
+# ElastiCache keeps automatic snapshots for 0 to 35 days; with 0 it takes none.
+MOST_SNAPSHOT_DAYS = 35
+KEPT_SNAPSHOT_DAYS = 7
 
 # ElastiCache takes 16 to 128 printable characters and refuses some punctuation; letters and digits need no quoting.
 TOKEN_LENGTH = 64
@@ -45,24 +49,55 @@ class CacheServer:
         )
 
 
+@dataclass(frozen=True)
+class CacheNodes:
+    """What metrics in AWS/ElastiCache call a cache.
+
+    Evictions, DatabaseMemoryUsagePercentage and the others are published for each node, by CacheClusterId: an alarm is
+    one for each of ``node_ids``. The primary's role moves between them at a failover; the ids stay.
+    """
+
+    replication_group_id: Any
+    node_ids: tuple[Any, ...]
+
+    @classmethod
+    def from_stack(cls, stack: Stack, producer: Stack, name: str, *, replicas: int) -> CacheNodes:
+        """The nodes of the cache called *name* that another stack made, read from what ``publish_nodes`` wrote."""
+        return cls(
+            stack.from_stack(producer, f"{name}ReplicationGroupId"),
+            tuple(stack.from_stack(producer, f"{name}Node{number}Id") for number in range(1, replicas + 2)),
+        )
+
+
 class Cache(Component):
     """Valkey on ElastiCache: TLS only, encrypted at rest, a generated token, no way in until connections say so.
 
     Args:
         name: first part of the logical ids.
         network: the cache stands in its private subnets.
-        node_type: size of each node.
+        node_type: size of each node, or the Ref of a parameter that holds it.
         replicas: copies in other zones; with one or more, ElastiCache fails over by itself.
         keep: take a snapshot a day, so that a lost cache starts warm.
+        snapshot_days: days to keep a daily snapshot, 0 to take none; 7 where *keep* is set when None.
+
+    Raises:
+        SettingsError: ElastiCache does not take so many replicas or days.
 
     """
 
-    def __init__(
-        self, name: str, *, network: Network, keep: bool, node_type: str = "cache.t4g.micro", replicas: int = 0
+    def __init__(  # noqa: PLR0913 - each is a decision of the architect's
+        self,
+        name: str,
+        *,
+        network: Network,
+        keep: bool,
+        node_type: str | Ref = "cache.t4g.micro",
+        replicas: int = 0,
+        snapshot_days: int | None = None,
     ) -> None:
-        if not 0 <= replicas <= MOST_REPLICAS:
-            raise SettingsError(f"{name}: replicas is {replicas}; ElastiCache takes 0 to {MOST_REPLICAS}")
-        self.name, self.port = name, PORT
+        days = (KEPT_SNAPSHOT_DAYS if keep else 0) if snapshot_days is None else snapshot_days
+        _check(name, replicas, days)
+        self.name, self.port, self._replicas = name, PORT, replicas
         self.security_group = closed_security_group(name, network.vpc_id, f"Cache {name}")
         self.subnet_group = because(
             "Keeps the cache in the private subnets.",
@@ -81,7 +116,7 @@ class Cache(Component):
             ),
             must=["A new value reaches the cache only with an update of the stack"],
         )
-        self.replication_group = self._replication_group(node_type, replicas, snapshot_days=7 if keep else 0)
+        self.replication_group = self._replication_group(node_type, replicas, snapshot_days=days)
 
     @property
     def security_group_id(self) -> Any:
@@ -103,13 +138,29 @@ class Cache(Component):
         """What a client connects to."""
         return CacheServer(self.name, self.security_group_id, self.address, self.auth_token_arn)
 
+    @property
+    def nodes(self) -> CacheNodes:
+        """What metrics call it; ElastiCache numbers the nodes of a replication group with one shard from 001."""
+        group = self.replication_group.title
+        ids = (Sub(f"${{{group}}}-{number:03}") for number in range(1, self._replicas + 2))
+        return CacheNodes(self.replication_group.ref(), tuple(ids))
+
+    def publish_nodes(self, stack: Stack) -> None:
+        """Write the outputs that ``CacheNodes.from_stack`` reads, for alarms."""
+        nodes = self.nodes
+        stack.output(f"{self.name}ReplicationGroupId", nodes.replication_group_id, f"Replication group of {self.name}")
+        for number, node in enumerate(nodes.node_ids, start=1):
+            stack.output(f"{self.name}Node{number}Id", node, f"What metrics call node {number} of {self.name}")
+
     def publish(self, stack: Stack) -> None:
         """Write the outputs that ``CacheServer.from_stack`` reads."""
         stack.output(f"{self.name}SecurityGroupId", self.security_group_id, f"Security group of the cache {self.name}")
         stack.output(f"{self.name}Address", self.address, f"Host name of the cache {self.name}; TLS on port {PORT}")
         stack.output(f"{self.name}AuthTokenArn", self.auth_token_arn, f"Secret with the token of the cache {self.name}")
 
-    def _replication_group(self, node_type: str, replicas: int, *, snapshot_days: int) -> elasticache.ReplicationGroup:
+    def _replication_group(
+        self, node_type: str | Ref, replicas: int, *, snapshot_days: int
+    ) -> elasticache.ReplicationGroup:
         # CloudFormation reads the token when it makes the cache, so no template and no event shows it.
         token = Sub(f"{{{{resolve:secretsmanager:${{{self.auth_token.title}}}:SecretString}}}}")
         return because(
@@ -136,3 +187,10 @@ class Cache(Component):
             must=["TLS stays required: the token would cross the network in clear text"],
             mutable="change-with-constraints",
         )
+
+
+def _check(name: str, replicas: int, snapshot_days: int) -> None:
+    if not 0 <= replicas <= MOST_REPLICAS:
+        raise SettingsError(f"{name}: replicas is {replicas}; ElastiCache takes 0 to {MOST_REPLICAS}")
+    if not 0 <= snapshot_days <= MOST_SNAPSHOT_DAYS:
+        raise SettingsError(f"{name}: snapshot_days is {snapshot_days}; ElastiCache takes 0 to {MOST_SNAPSHOT_DAYS}")

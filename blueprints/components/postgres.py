@@ -93,8 +93,10 @@ class Postgres(Component):
         readers: int = 0,
         engine_version: str = ENGINE_VERSION,
     ) -> None:
-        _check(name, minimum_acu, maximum_acu, backup_days, readers)
-        self.name, self.port, self._database = name, PORT, _database_name(name, database)
+        check_capacity(name, minimum_acu, maximum_acu)
+        check_backup_days(name, backup_days)
+        check_readers(name, readers)
+        self.name, self.port, self._database = name, PORT, database_name(name, database)
         self._engine_version = engine_version
         self.security_group = closed_security_group(name, network.vpc_id, f"Database {name}")
         self.subnet_group = because(
@@ -211,18 +213,33 @@ class Postgres(Component):
         return because(why, instance, mutable="review-required")
 
 
-def _check(name: str, minimum: float, maximum: float, backup_days: int, readers: int) -> None:
-    if not (LEAST_ACU <= minimum <= maximum and 1 <= maximum <= MOST_ACU and minimum % 0.5 == maximum % 0.5 == 0):
+def check_capacity(name: str, minimum: float, maximum: float, *, least: float = LEAST_ACU) -> None:
+    """Raise SettingsError unless Aurora takes *minimum* to *maximum* capacity units."""
+    if not (least <= minimum <= maximum and 1 <= maximum <= MOST_ACU and minimum % 0.5 == maximum % 0.5 == 0):
         raise SettingsError(
-            f"{name}: capacity is {minimum} to {maximum}; Aurora takes {LEAST_ACU} to {MOST_ACU}, in halves"
+            f"{name}: capacity is {minimum} to {maximum}; Aurora takes {least} to {MOST_ACU}, in halves"
         )
-    if not 1 <= backup_days <= MOST_BACKUP_DAYS:
-        raise SettingsError(f"{name}: backup_days is {backup_days}; Aurora keeps 1 to {MOST_BACKUP_DAYS} days")
+
+
+def check_backup_days(name: str, days: int) -> None:
+    """Raise SettingsError unless Aurora keeps backups for so many days."""
+    if not 1 <= days <= MOST_BACKUP_DAYS:
+        raise SettingsError(f"{name}: backup_days is {days}; Aurora keeps 1 to {MOST_BACKUP_DAYS} days")
+
+
+def check_readers(name: str, readers: int) -> None:
+    """Raise SettingsError unless a cluster takes so many readers."""
     if not 0 <= readers <= MOST_READERS:
         raise SettingsError(f"{name}: readers is {readers}; Aurora takes 0 to {MOST_READERS}")
 
 
-def _database_name(name: str, given: str | None) -> str:
+def database_name(name: str, given: str | None) -> str:
+    """The name of the database: the given one, or *name* in lower case.
+
+    Raises:
+        SettingsError: PostgreSQL would ask for quotes around it.
+
+    """
     database = given or name.lower()
     if not DATABASE_NAME.fullmatch(database):
         raise SettingsError(

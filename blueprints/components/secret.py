@@ -43,7 +43,7 @@ class Secret(Component):
             mutable="must-never-change",
         )
         if physical_name is not None:
-            self.secret.Name = _checked(name, physical_name)
+            self.secret.Name = checked_physical_name(name, physical_name)
 
     @property
     def arn(self) -> Any:
@@ -60,11 +60,7 @@ class Secret(Component):
             SettingsError: the key has a character that ECS or CloudFormation would read as something else.
 
         """
-        if not JSON_KEY.fullmatch(key):
-            raise SettingsError(
-                f"{self.name}: JSON key is {key!r}; it takes no colon, blank, $ or brace: rename the key"
-            )
-        return Sub(f"${{{self.secret.title}}}:{key}::")
+        return json_key_source(self.name, str(self.secret.title), key)
 
     def publish(self, stack: Stack, key: str | None = None) -> None:
         """Write the outputs that ``SecretValue.from_stack`` reads; a source cannot be put together in another stack."""
@@ -104,10 +100,28 @@ class SecretValue:
         return cls(stack.from_stack(producer, f"{name}Source"), arn=arn) if key else cls(arn)
 
 
-def _checked(name: str, physical_name: str) -> str:
+def checked_physical_name(name: str, physical_name: str) -> str:
+    """The name again, if Secrets Manager takes it.
+
+    Raises:
+        SettingsError: it does not.
+
+    """
     if not PHYSICAL_NAME.fullmatch(physical_name):
         raise SettingsError(
             f"{name}: the secret's name is {physical_name!r}; "
             "it takes 1 to 512 letters, digits and / _ + = . @ -: leave the others out"
         )
     return physical_name
+
+
+def json_key_source(name: str, logical_id: str, key: str) -> Sub:
+    """One key of the JSON secret *logical_id*, as an ECS secret takes it: ``<full arn>:key::``.
+
+    Raises:
+        SettingsError: the key has a character that ECS or CloudFormation would read as something else.
+
+    """
+    if not JSON_KEY.fullmatch(key):
+        raise SettingsError(f"{name}: JSON key is {key!r}; it takes no colon, blank, $ or brace: rename the key")
+    return Sub(f"${{{logical_id}}}:{key}::")

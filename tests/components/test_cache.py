@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from troposphere import Ref
 
 from blueprints.access.connections import connect
-from blueprints.components.cache import Cache, CacheServer
+from blueprints.components.cache import Cache, CacheNodes, CacheServer
 from blueprints.model.errors import SettingsError
 from blueprints.model.settings import Settings
 from blueprints.model.stack import Stack
@@ -83,3 +84,45 @@ def test_another_stack_reads_it_from_outputs(stack_of, network):
     assert server.address.to_dict()["Fn::GetStackOutput"]["OutputName"] == "AnswersAddress"
     assert server.auth_token_arn.to_dict()["Fn::GetStackOutput"]["OutputName"] == "AnswersAuthTokenArn"
     assert cache.server == CacheServer("Answers", cache.security_group_id, cache.address, cache.auth_token_arn)
+
+
+@pytest.mark.row("MP-06")
+def test_in_production_a_lost_cache_fails_over_and_starts_warm(stack_of, properties_of, network):
+    kept = properties_of(
+        stack_of(Cache("Answers", network=network, keep=True, replicas=1), keep_data=True), "AnswersReplicationGroup"
+    )
+    assert (kept["NumCacheClusters"], kept["AutomaticFailoverEnabled"], kept["MultiAZEnabled"]) == (2, True, True)
+    assert (kept["TransitEncryptionEnabled"], kept["AtRestEncryptionEnabled"]) == (True, True)
+    assert kept["SnapshotRetentionLimit"] == 7
+
+
+@pytest.mark.row("MP-06")
+def test_snapshots_and_the_size_of_a_node_can_be_chosen(stack_of, properties_of, network):
+    cache = Cache("Answers", network=network, keep=False, node_type=Ref("CacheNodeType"), snapshot_days=1)
+    group = properties_of(stack_of(cache), "AnswersReplicationGroup")
+    assert group["SnapshotRetentionLimit"] == 1
+    assert group["CacheNodeType"] == {"Ref": "CacheNodeType"}
+
+
+@pytest.mark.parametrize("days", [-1, 36])
+def test_more_snapshots_than_elasticache_keeps_are_refused(network, days):
+    with pytest.raises(SettingsError, match="0 to 35"):
+        Cache("Answers", network=network, keep=False, snapshot_days=days)
+
+
+@pytest.mark.row("MP-06")
+def test_an_alarm_names_each_node(stack_of, findings, network, network_parameters):
+    cache = Cache("Answers", network=network, keep=False, replicas=1)
+    producer = stack_of(network_parameters, cache)
+    cache.publish(producer)
+    cache.publish_nodes(producer)
+    assert findings(producer) == []
+    outputs = to_dict(producer)["Outputs"]
+    assert outputs["AnswersReplicationGroupId"]["Value"] == {"Ref": "AnswersReplicationGroup"}
+    assert outputs["AnswersNode2Id"]["Value"] == {"Fn::Sub": "${AnswersReplicationGroup}-002"}
+    nodes = CacheNodes.from_stack(stack_of(), producer, "Answers", replicas=1)
+    assert [node.to_dict()["Fn::GetStackOutput"]["OutputName"] for node in nodes.node_ids] == [
+        "AnswersNode1Id",
+        "AnswersNode2Id",
+    ]
+    assert nodes.replication_group_id.to_dict()["Fn::GetStackOutput"]["OutputName"] == "AnswersReplicationGroupId"
