@@ -62,6 +62,7 @@ USE = (
     kms.GenerateDataKeyWithoutPlaintext,
     kms.ReEncryptFrom,
     kms.ReEncryptTo,
+    kms.RetireGrant,
 )
 
 FOR_AWS_RESOURCES = Bool("kms:GrantIsForAWSResource", "true")
@@ -167,9 +168,7 @@ def for_backups() -> PolicyDocument:
     """
     root = AWSPrincipal(Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root"))
     use = on_this_key("AccountUses", *USE, by=root)
-    grant = on_this_key(
-        "ServicesKeepGrants", kms.CreateGrant, kms.RetireGrant, by=root, when=Condition([FOR_AWS_RESOURCES])
-    )
+    grant = on_this_key("ServicesGetGrants", kms.CreateGrant, by=root, when=Condition([FOR_AWS_RESOURCES]))
     return document(administered_by_account(), use, grant)
 
 
