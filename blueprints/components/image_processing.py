@@ -36,7 +36,8 @@ class ImageProcessing(Component):
     two can be in different stacks and the bucket is made without them. Lambda takes the event at once and calls the
     function later, so there are two ways to fail: EventBridge cannot hand the event over, or the function ends with an
     error each time. Both leave the event as it was in the one queue: a failure destination would wrap what Lambda
-    leaves, and whoever sends the events again would have to unwrap some of them.
+    leaves, and whoever sends the events again would have to unwrap some of them. On the first deployment a few seconds
+    lie between the rule and its permission: an upload in them is not processed.
 
     Args:
         name: first part of the logical ids.
@@ -97,29 +98,9 @@ class ImageProcessing(Component):
             reserved_concurrency=reserved_concurrency,
             physical_name=function_name,
         )
-        self.retries = because(
-            "Tries a failed event again, and gives it up after an hour.",
-            awslambda.EventInvokeConfig(
-                f"{name}Retries",
-                FunctionName=self.function.function_name,
-                Qualifier="$LATEST",
-                MaximumRetryAttempts=RETRIES,
-                MaximumEventAgeInSeconds=KEEP_TRYING_SECONDS,
-            ),
-            mutable="free-to-tune",
-        )
+        self.retries = self._retries()
         self.rule = self._rule(bucket_name, uploads)
-        self.permission = because(
-            "Lets this rule, and nobody else, call the function.",
-            awslambda.Permission(
-                f"{name}Permission",
-                Action="lambda:InvokeFunction",
-                FunctionName=self.function.function_name,
-                Principal="events.amazonaws.com",
-                SourceArn=self.rule.get_att("Arn"),
-                SourceAccount=AccountId,
-            ),
-        )
+        self.permission = self._permission()
         self.queue_policy = because(
             "Lets the rule leave what it could not hand over; the function sends by its role.",
             sqs.QueuePolicy(
@@ -151,6 +132,32 @@ class ImageProcessing(Component):
             "Keeps events that failed for 14 days, as they came, so that they can be sent again.",
             queue,
             must=["An alarm watches it: nobody reads it otherwise"],
+        )
+
+    def _retries(self) -> awslambda.EventInvokeConfig:
+        return because(
+            "Tries a failed event again, and gives it up after an hour.",
+            awslambda.EventInvokeConfig(
+                f"{self._name}Retries",
+                FunctionName=self.function.function_name,
+                Qualifier="$LATEST",
+                MaximumRetryAttempts=RETRIES,
+                MaximumEventAgeInSeconds=KEEP_TRYING_SECONDS,
+            ),
+            mutable="free-to-tune",
+        )
+
+    def _permission(self) -> awslambda.Permission:
+        return because(
+            "Lets this rule, and nobody else, call the function.",
+            awslambda.Permission(
+                f"{self._name}Permission",
+                Action="lambda:InvokeFunction",
+                FunctionName=self.function.function_name,
+                Principal="events.amazonaws.com",
+                SourceArn=self.rule.get_att("Arn"),
+                SourceAccount=AccountId,
+            ),
         )
 
     def _rule(self, bucket_name: Any, uploads: str) -> events.Rule:
