@@ -52,7 +52,7 @@ def _counted(repositories: int) -> str:
     return "One ECR repository" if repositories == 1 else f"{repositories} ECR repositories"
 
 
-def network_stack(
+def network_stack(  # noqa: PLR0913 - each is a part of the network
     settings: NetworkSettings,
     *,
     clients: str = ANYWHERE,
@@ -63,8 +63,8 @@ def network_stack(
 ) -> Stack | None:
     """The network of the environment; none of ours where a VPC exists.
 
-    Network ACLs let through what leads from *clients* to tasks that listen on these ports, and *between* tasks; no ports,
-    no ACLs.
+    Network ACLs let through what leads from *clients* to tasks that listen on these ports, and *between* tasks; no
+    ports, no ACLs.
     """
     if settings.existing_vpc:
         return None
