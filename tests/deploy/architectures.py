@@ -7,7 +7,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
 from tests.deploy.emulator_fixtures import CALL_SECONDS, REGION
+
+# A rule of a security group: in or out, protocol, first and last port, the other end.
+Rule = tuple[str, str, int | None, int | None, str]
+
+NOWHERE: Rule = ("out", "-1", None, None, "127.0.0.1/32")  # in place of the allow-all rule that AWS would add
 
 # The emulator has done everything when a call comes back.
 NO_WAIT = Clock(sleep=lambda _: None, interval=0)
@@ -153,6 +160,26 @@ class Target:
 
 
 @dataclass(frozen=True)
+class RunningService:
+    """An ECS service and the task definition that it runs."""
+
+    service: dict[str, Any]
+    task_definition: dict[str, Any]
+
+    @property
+    def containers(self) -> dict[str, dict[str, Any]]:
+        return {each["name"]: each for each in self.task_definition["containerDefinitions"]}
+
+
+def read_service(target: Target, outputs: Mapping[str, str]) -> RunningService:
+    """Ask for the service that a stack's outputs ``ClusterName`` and ``ServiceName`` lead to."""
+    named = ("--cluster", outputs["ClusterName"], "--services", outputs["ServiceName"])
+    (service,) = target.aws("ecs", "describe-services", *named)["services"]
+    definition = target.aws("ecs", "describe-task-definition", "--task-definition", service["taskDefinition"])
+    return RunningService(service, definition["taskDefinition"])
+
+
+@dataclass(frozen=True)
 class Answers:
     """What the AWS CLI said of an account; what was not asked for is empty."""
 
@@ -164,7 +191,7 @@ class Answers:
     resources: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     target_group: dict[str, Any] = field(default_factory=dict)
     listeners: list[dict[str, Any]] = field(default_factory=list)
-    rules: dict[str, list[tuple[str, str, int | None, int | None, str]]] = field(default_factory=dict)
+    rules: dict[str, list[Rule]] = field(default_factory=dict)
     nat: dict[str, Any] = field(default_factory=dict)
     address: dict[str, Any] = field(default_factory=dict)
     default_routes: dict[str, str] = field(default_factory=dict)
@@ -177,15 +204,12 @@ class Answers:
 
 def read_back(target: Target, outputs: dict[str, str], *, only_service: bool = False) -> Answers:
     """Ask the AWS CLI for what a deploy should have made."""
-    named = ("--cluster", outputs["ClusterName"], "--services", outputs["ServiceName"])
-    (service,) = target.aws("ecs", "describe-services", *named)["services"]
-    definition = target.aws("ecs", "describe-task-definition", "--task-definition", service["taskDefinition"])
-    groups = target.aws("logs", "describe-log-groups")["logGroups"]
+    running = read_service(target, outputs)
     answers = Answers(
         outputs=outputs,
-        service=service,
-        task_definition=definition["taskDefinition"],
-        retention={each["logGroupName"]: each["retentionInDays"] for each in groups},
+        service=running.service,
+        task_definition=running.task_definition,
+        retention=retention(target),
     )
     return answers if only_service else replace(answers, **_all_around(target, outputs))
 
@@ -196,16 +220,15 @@ def _all_around(target: Target, outputs: dict[str, str]) -> dict[str, Any]:
     (address,) = target.aws("ec2", "describe-addresses")["Addresses"]
     (repository,) = target.aws("ecr", "describe-repositories")["repositories"]
     balancer = ("--load-balancer-arn", group["LoadBalancerArns"][0])
-    in_vpc = ("--filters", f"Name=vpc-id,Values={outputs['VpcId']}")
     return {
         "stacks": {each["StackName"]: each for each in target.aws("cloudformation", "describe-stacks")["Stacks"]},
         "resources": {entry.name: target.resources(entry.name) for entry in target.manifest.stacks},
         "target_group": group,
         "listeners": target.aws("elbv2", "describe-listeners", *balancer)["Listeners"],
-        "rules": _rules(target.aws("ec2", "describe-security-groups", *in_vpc)["SecurityGroups"]),
+        "rules": security_group_rules(target, outputs["VpcId"]),
         "nat": nat,
         "address": address,
-        "default_routes": _default_routes(target.aws("ec2", "describe-route-tables", *in_vpc)["RouteTables"]),
+        "default_routes": default_routes(target, outputs["VpcId"]),
         "repository": repository,
         "buckets": {
             each["Name"]: _bucket(target, each["Name"]) for each in target.aws("s3api", "list-buckets")["Buckets"]
@@ -213,8 +236,19 @@ def _all_around(target: Target, outputs: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _rules(groups: list[dict[str, Any]]) -> dict[str, list[tuple[str, str, int | None, int | None, str]]]:
+def retention(target: Target) -> dict[str, int]:
+    """Every log group, and the days that it keeps what it has."""
+    groups = target.aws("logs", "describe-log-groups")["logGroups"]
+    return {each["logGroupName"]: each["retentionInDays"] for each in groups}
+
+
+def in_vpc(vpc_id: str) -> tuple[str, str]:
+    return ("--filters", f"Name=vpc-id,Values={vpc_id}")
+
+
+def security_group_rules(target: Target, vpc_id: str) -> dict[str, list[Rule]]:
     """Every rule of the groups that stacks made, the other end by address or by the logical id of its group."""
+    groups = target.aws("ec2", "describe-security-groups", *in_vpc(vpc_id))["SecurityGroups"]
     names = {each["GroupId"]: _logical_id(each) for each in groups if _logical_id(each)}
     return {
         names[group["GroupId"]]: sorted(
@@ -242,8 +276,9 @@ def _logical_id(group: dict[str, Any]) -> str:
     return str(tags.get("aws:cloudformation:logical-id", ""))
 
 
-def _default_routes(tables: list[dict[str, Any]]) -> dict[str, str]:
+def default_routes(target: Target, vpc_id: str) -> dict[str, str]:
     """Where traffic to the internet goes, by subnet."""
+    tables = target.aws("ec2", "describe-route-tables", *in_vpc(vpc_id))["RouteTables"]
     return {
         association["SubnetId"]: str(route.get("NatGatewayId") or route.get("GatewayId"))
         for table in tables
@@ -258,6 +293,15 @@ def _bucket(target: Target, name: str) -> dict[str, Any]:
     block = target.aws("s3api", "get-public-access-block", "--bucket", name)["PublicAccessBlockConfiguration"]
     (rule,) = encryption["Rules"]
     return {"encryption": rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "public_access_block": block}
+
+
+def broken_copy(target: Target, stack: str, template: dict[str, Any], folder: Path) -> Manifest:
+    """The rendered architecture once more, in another folder, with another template for one stack."""
+    shutil.copytree(target.manifest.folder.parent, folder, dirs_exist_ok=True)
+    own = folder / target.manifest.environment
+    # JSON is YAML, and the YAML is what is deployed.
+    (own / target.manifest.stack(stack).yaml_file).write_text(json.dumps(template), "utf-8")
+    return Manifest.load(own / "manifest.json")
 
 
 def dependents(template: dict[str, Any], logical_id: str) -> set[str]:

@@ -6,8 +6,6 @@ tests can run in any order. A stage goes on where the one before it ended.
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,7 @@ from blueprints.deploy.local import Emulator
 from blueprints.deploy.plan import StackPlan
 from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
-from tests.deploy.architectures import Answers, Target, read_back
-
-Rule = tuple[str, str, int | None, int | None, str]
-
-NOWHERE: Rule = ("out", "-1", None, None, "127.0.0.1/32")  # in place of the allow-all rule that AWS would add
+from tests.deploy.architectures import Answers, Rule, Target, broken_copy, read_back
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,8 @@ class Failure:
 
 @pytest.fixture(scope="module")
 def failed(case: Case, updated: Stage, target: Target, tmp_path_factory: pytest.TempPathFactory) -> Failure:
-    broken = _broken_copy(case, target, tmp_path_factory.mktemp("broken"))
+    template = _broken(case, target.template("service"))
+    broken = broken_copy(target, "service", template, tmp_path_factory.mktemp("broken"))
     elsewhere = {"NetworkStackName": f"{case.architecture}-registry"}
     messages = {
         "invalid": _refusal(target, broken, {}),
@@ -110,18 +105,13 @@ def failed(case: Case, updated: Stage, target: Target, tmp_path_factory: pytest.
     return Failure(messages, target.status("service"), read_back(target, updated.answers.outputs, only_service=True))
 
 
-def _broken_copy(case: Case, target: Target, folder: Path) -> Manifest:
+def _broken(case: Case, template: dict[str, Any]) -> dict[str, Any]:
     """A template with a good change, a new task definition, and a service that CloudFormation refuses at last."""
-    source = target.manifest.folder.parent
-    shutil.copytree(source, folder, dirs_exist_ok=True)
-    template = target.template("service")
     resources = template["Resources"]
     resources[f"{case.part}LogGroup"]["Properties"]["RetentionInDays"] = 14
     resources[f"{case.part}TaskDefinition"]["Properties"]["ContainerDefinitions"][0]["User"] = "2000:2000"
     resources[f"{case.part}Service"]["Properties"]["HealthCheckGracePeriodSeconds"] = "soon"
-    # JSON is YAML, and the YAML is what is deployed.
-    (folder / case.environment / "service.yaml").write_text(json.dumps(template), "utf-8")
-    return Manifest.load(folder / case.environment / "manifest.json")
+    return template
 
 
 def _refusal(target: Target, manifest: Manifest, parameters: dict[str, str]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.deploy.architectures import Target, dependents
-from tests.deploy.stages import NOWHERE, Case, Deleted, Failure, Stage
+from tests.deploy.architectures import NOWHERE, Target, dependents
+from tests.deploy.stages import Case, Deleted, Failure, Stage
 
 
 def test_every_stack_is_created_in_the_order_of_the_manifest(target: Target, created: Stage) -> None:
