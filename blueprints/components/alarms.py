@@ -310,10 +310,7 @@ def metric_alarm(  # noqa: PLR0913 - what CloudWatch asks for
         alarm.Namespace, alarm.MetricName, alarm.Statistic, alarm.Period = namespace, metric, statistic, period
         alarm.Dimensions = _dimensions(**over[0])
     else:
-        parts = [
-            _part(f"part_{number}", metric, _dimensions(**one), statistic, period, namespace=namespace)
-            for number, one in enumerate(over, start=1)
-        ]
+        parts = _parts(namespace, metric, over, statistic, period)
         alarm.Metrics = [_result("all", f"{together}([{', '.join(str(part.Id) for part in parts)}])", metric), *parts]
     return _told(alarm, topic, physical_name)
 
@@ -474,6 +471,15 @@ def _of_groups(
             period,
         )
         for number, group in enumerate(target_groups, start=1)
+    ]
+
+
+def _parts(
+    namespace: str, metric: str, over: Sequence[Mapping[str, Any]], statistic: str, period: int
+) -> list[cloudwatch.MetricDataQuery]:
+    return [
+        _part(f"part_{number}", metric, _dimensions(**one), statistic, period, namespace=namespace)
+        for number, one in enumerate(over, start=1)
     ]
 
 
