@@ -65,10 +65,11 @@ def _deploys(target: Target, folder: Path, commands: list[list[str]]) -> None:
         assert target.status(entry.name) == "CREATE_COMPLETE"
 
 
-def _image(target: Target) -> str:
+def _images(target: Target) -> set[str]:
+    """The applications that run: the first container of every task definition, without the registry's address."""
     found = target.aws("ecs", "list-task-definitions")["taskDefinitionArns"]
-    definition = target.aws("ecs", "describe-task-definition", "--task-definition", found[0])["taskDefinition"]
-    return str(definition["containerDefinitions"][0]["image"])
+    read = [target.aws("ecs", "describe-task-definition", "--task-definition", arn)["taskDefinition"] for arn in found]
+    return {str(each["containerDefinitions"][0]["image"]).rpartition("/")[2] for each in read}
 
 
 def test_the_readme_deploys_facerec(emulator_server: Emulator, forked_cli: Path, root: Path) -> None:
@@ -77,7 +78,7 @@ def test_the_readme_deploys_facerec(emulator_server: Emulator, forked_cli: Path,
     _deploys(target, root, commands)
     service = commands[-1]
     (tag,) = [word.removeprefix("ImageTag=") for word in service if word.startswith("ImageTag=")]
-    assert _image(target).endswith(f"/facerec-api:{tag}")
+    assert _images(target) == {f"facerec-api:{tag}"}
 
     again = _typed(target, root, service)
     assert again.returncode == 255
@@ -85,19 +86,22 @@ def test_the_readme_deploys_facerec(emulator_server: Emulator, forked_cli: Path,
     assert _typed(target, root, service, "--no-fail-on-empty-changeset").returncode == 0
 
 
-@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize(
+    ("architecture", "form"), [("cooking-assistant", "yaml"), ("cooking-assistant", "json"), ("recipe-chatbot", "yaml")]
+)
 def test_the_page_of_an_architecture_deploys_production(
-    emulator_server: Emulator, forked_cli: Path, output: Path, form: str
+    emulator_server: Emulator, forked_cli: Path, output: Path, architecture: str, form: str
 ) -> None:
-    folder = output / "cooking-assistant"
+    folder = output / architecture
     target = _target(emulator_server, forked_cli, folder / "prod" / "manifest.json")
     values = target.seed()
     commands = [
         [_filled(word, values).replace(".yaml", f".{form}") for word in words]
-        for words in _commands(folder / "README.md", "cooking-assistant-registry", "cooking-assistant-prod-")
+        for words in _commands(folder / "README.md", f"{architecture}-registry", f"{architecture}-prod-")
     ]
     _deploys(target, folder, commands)
-    assert _image(target).endswith(f"/cooking-assistant:{values['ImageTag']}")
+    repositories = [image.repository for entry in target.manifest.stacks for image in entry.images]
+    assert _images(target) == {f"{repository}:{values['ImageTag']}" for repository in repositories}
 
 
 def _filled(word: str, values: dict[str, str]) -> str:
