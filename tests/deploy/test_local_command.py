@@ -65,9 +65,7 @@ def test_a_local_deploy_ends_well_and_says_what_was_real(person: Person, output:
     assert answer.returncode == 0, answer.stderr
     said = answer.stdout + answer.stderr
     rows = {found[1]: (found[2], found[3]) for found in WHAT_IT_WAS.finditer(answer.stdout)}
-    templates = [*(output / "facerec" / "dev").glob("*.json"), output / "facerec" / "shared" / "registry.json"]
-    resources = [json.loads(path.read_text("utf-8")).get("Resources", {}) for path in templates]
-    assert set(rows) == {name for each in resources for name in each}
+    assert set(rows) == _logical_ids(output / "facerec")
     assert rows["FacesBucket"] == ("AWS::S3::Bucket", "real in the emulator")
     assert rows["MainNatGateway1"] == ("AWS::EC2::NatGateway", "real in the emulator, by a handler of ours")
     assert rows["ApiScalableTarget"] == ("AWS::ApplicationAutoScaling::ScalableTarget", "stand-in")
@@ -79,6 +77,21 @@ def test_a_local_deploy_ends_well_and_says_what_was_real(person: Person, output:
     assert not re.search(r"deployed (to|in|on) AWS|is (now )?(live|online)", said, re.IGNORECASE)
     assert "Traceback" not in said
     assert not list(person.folder.iterdir())
+
+
+def _logical_ids(architecture: Path) -> set[str]:
+    """Of all resources of dev."""
+    templates = [*(architecture / "dev").glob("*.json"), *(architecture / "shared").glob("*.json")]
+    return {name for path in templates for name in json.loads(path.read_text("utf-8")).get("Resources", {})}
+
+
+def test_two_services_of_one_image_tag_are_deployed_locally(person: Person, output: Path) -> None:
+    answer = person.types("deploy", "recipe-chatbot", "dev", "--local", "--yes", "-o", str(output))
+    assert answer.returncode == 0, answer.stderr
+    assert {found[1] for found in WHAT_IT_WAS.finditer(answer.stdout)} == _logical_ids(output / "recipe-chatbot")
+    for service in ("recipe-chatbot-backend-dev", "recipe-chatbot-frontend-dev"):
+        assert re.search(rf"ServiceName\s.*\b{service}\b", answer.stdout)
+    assert "local-value" not in answer.stdout + answer.stderr
 
 
 def test_only_the_stacks_asked_for_are_deployed_and_told_of(person: Person, output: Path) -> None:
