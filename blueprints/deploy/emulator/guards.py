@@ -1,17 +1,21 @@
 """What stands in front of every resource handler, MiniStack's own ones too: MiniStack checks no property.
 
 Unknown and missing properties, wrong enum values and wrong types fail the resource with AWS's words, and values get the
-schema's types. A stack policy and deletion protection are enforced, and attributes that MiniStack leaves out filled in.
+schema's types. A taken name is refused, a stack policy and deletion protection are enforced, and attributes that
+MiniStack leaves out filled in.
 """
 
+import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from blueprints.deploy.emulator import internals, models, protection, schemas, stack_policy, validation
+from blueprints.deploy.emulator import internals, models, names, protection, schemas, stack_policy, validation
 from blueprints.deploy.emulator.resources import Made, Properties, RefusedError, Wanted
 from blueprints.deploy.emulator.stand_in import describe
 
 _NOTHING: Properties = {}
+# Set while a resource is updated in place, which MiniStack does by creating it once more for some types.
+_IN_PLACE: contextvars.ContextVar[bool] = contextvars.ContextVar("updated_in_place", default=False)
 _Provision = Callable[[str, str, dict[str, Any], str], tuple[str, dict[str, Any]]]
 _Update = Callable[..., tuple[str, dict[str, Any]]]
 _Delete = Callable[..., None]
@@ -27,6 +31,8 @@ def install() -> None:
 def _guarded_provision(original: _Provision) -> _Provision:
     def provision(resource_type: str, logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
         wanted = _checked(Wanted(resource_type, logical_id, stack_name, props))
+        if not _IN_PLACE.get():
+            names.refuse_taken(wanted)
         made = Made(*original(resource_type, logical_id, dict(wanted.properties), stack_name))
         return _finished(wanted, made)
 
@@ -50,7 +56,12 @@ def _guarded_update(original: _Update) -> _Update:
         replaces = internals.provisioners._replacing_change(resource_type, before, wanted.properties)
         stack_policy.enforce(wanted, "Update:Replace" if replaces else "Update:Modify")
         after = dict(wanted.properties)
-        made = Made(*original(resource_type, physical_id, before, after, stack_name, logical_id, old_attrs))
+        # A nested stack updated in place may make new resources.
+        in_place = _IN_PLACE.set(not replaces and _schema(resource_type) is not None)
+        try:
+            made = Made(*original(resource_type, physical_id, before, after, stack_name, logical_id, old_attrs))
+        finally:
+            _IN_PLACE.reset(in_place)
         # The same resource keeps what an update does not answer again.
         kept = (old_attrs or {}) if made.physical_id == physical_id else {}
         return _finished(wanted, made, kept)

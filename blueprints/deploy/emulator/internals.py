@@ -12,14 +12,26 @@ from ministack import app
 from ministack.core import responses
 from ministack.services import (
     alb,
+    backup,
     cloudcontrol,
     cloudformation,
+    cloudfront,
     cloudwatch,
+    cloudwatch_logs,
+    dynamodb,
     ec2,
+    ecr,
     ecs,
+    eventbridge,
+    iam,
+    kms,
+    lambda_svc,
+    rds,
     route53,
+    scheduler,
     secretsmanager,
     sns,
+    sqs,
     waf,
 )
 from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
@@ -57,6 +69,28 @@ NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways
 NETWORK_ACLS: MutableMapping[str, dict[str, Any]] = ec2._network_acls
 VPCS: MutableMapping[str, dict[str, Any]] = ec2._vpcs
 SUBNETS: MutableMapping[str, dict[str, Any]] = ec2._subnets
+# By name, ARN or id, as the service has it; for names.py.
+CACHE_POLICIES: MutableMapping[str, dict[str, Any]] = cloudfront._cache_policies
+CLUSTERS: MutableMapping[str, dict[str, Any]] = ecs._clusters
+DASHBOARDS: MutableMapping[str, dict[str, Any]] = cloudwatch._dashboards
+DATABASES: MutableMapping[str, dict[str, Any]] = rds._instances
+DATABASE_CLUSTERS: MutableMapping[str, dict[str, Any]] = rds._clusters
+DATABASE_SUBNET_GROUPS: MutableMapping[str, dict[str, Any]] = rds._subnet_groups
+EVENT_RULES: MutableMapping[str, dict[str, Any]] = eventbridge._rules
+FUNCTIONS: MutableMapping[str, dict[str, Any]] = lambda_svc._functions
+KEY_ALIASES: MutableMapping[str, str] = kms._aliases
+LOG_GROUPS: MutableMapping[str, dict[str, Any]] = cloudwatch_logs._log_groups
+ORIGIN_ACCESS_CONTROLS: MutableMapping[str, dict[str, Any]] = cloudfront._oacs
+ORIGIN_REQUEST_POLICIES: MutableMapping[str, dict[str, Any]] = cloudfront._origin_request_policies
+POLICIES: MutableMapping[str, dict[str, Any]] = iam._policies
+QUEUES: MutableMapping[str, str] = sqs._queue_name_to_url
+REPOSITORIES: MutableMapping[str, dict[str, Any]] = ecr._repositories
+RESPONSE_HEADERS_POLICIES: MutableMapping[str, dict[str, Any]] = cloudfront._response_headers_policies
+ROLES: MutableMapping[str, dict[str, Any]] = iam._roles
+SCHEDULES: MutableMapping[str, dict[str, Any]] = scheduler._schedules
+SECURITY_GROUPS: MutableMapping[str, dict[str, Any]] = ec2._security_groups
+TABLES: MutableMapping[str, dict[str, Any]] = dynamodb._tables
+VAULTS: MutableMapping[str, dict[str, Any]] = backup._vaults
 NAME_SEED: contextvars.ContextVar[str] = provisioners._NAME_SEED
 
 
