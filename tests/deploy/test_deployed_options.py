@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from blueprints import render
-from blueprints.catalog import cooking_assistant, facerec, recipe_chatbot
+from blueprints.catalog import account, cooking_assistant, facerec, recipe_chatbot
 from blueprints.deploy.execute import DeployResult
 from blueprints.deploy.local import Emulator
 from blueprints.model.settings import Settings
@@ -150,3 +150,25 @@ def test_a_chatbot_in_dev_that_never_sleeps_over_ipv6_without_tracing(
     named = ("--type-name", scaling["ResourceType"], "--identifier", scaling["PhysicalResourceId"])
     found = target.aws("cloudcontrol", "get-resource", *named)["ResourceDescription"]["Properties"]
     assert not json.loads(found).get("ScheduledActions")
+
+
+def test_the_trail_of_an_account_writes_to_a_bucket_that_outlives_it(
+    emulator_server: Emulator, forked_cli: Path, tmp_path: Path
+) -> None:
+    settings = account.Settings(trail=True, trail_lock=True, trail_search=True)
+    target = _rendered(emulator_server, forked_cli, tmp_path, "account", settings)
+    _deployed(target)
+
+    bucket = target.resources("trail")["AccountBucket"]["PhysicalResourceId"]
+    (trail,) = target.aws("cloudtrail", "describe-trails")["trailList"]
+    assert (trail["S3BucketName"], trail["IsMultiRegionTrail"]) == (bucket, True)
+    assert target.aws("cloudtrail", "get-trail-status", "--name", trail["TrailARN"])["IsLogging"] is True
+    policy = json.loads(target.aws("s3api", "get-bucket-policy", "--bucket", bucket)["Policy"])
+    # The policy knows the trail by its name before there is one: CloudTrail asks for it when the trail is made.
+    sources = [each["Condition"]["StringEquals"] for each in policy["Statement"] if each["Sid"].startswith("Trail")]
+    assert [each["aws:SourceArn"] for each in sources] == [trail["TrailARN"]] * 2
+
+    assert target.delete_as_told([]).deleted == ()
+    gone = target.delete_as_told([], include_shared=True).deleted
+    assert [entry.name for entry in gone] == ["trail", "guardduty"]
+    assert target.left()["buckets"] == {bucket}

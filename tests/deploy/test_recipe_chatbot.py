@@ -7,6 +7,7 @@ of prod: created, a new image, ECS's swap to green and one more, rules that woul
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,7 @@ BLUE |= {"frontend": {"FrontendTargetGroup": 100, "FrontendGreenTargetGroup": 0}
 GREEN = {part: {group: 100 - weight for group, weight in groups.items()} for part, groups in BLUE.items()}
 
 
-def _bound(environment: str) -> str:
+def _domain(environment: str) -> str:
     """The domain's name: two environments cannot have the same one."""
     return f"{environment}.example.com"
 
@@ -126,7 +127,7 @@ def prod(emulator_server: Emulator, forked_cli: Path, output: Path) -> Life:
     """Prod, deployed into an empty account."""
     emulator_server.reset()
     target = Target(emulator_server, forked_cli, Manifest.load(output / "recipe-chatbot" / "prod" / "manifest.json"))
-    return _live(target, target.deploy({**target.seed(), "DomainName": _bound("prod")}))
+    return _live(target, target.deploy({**target.seed(), "DomainName": _domain("prod")}))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def dev(prod: Life, output: Path) -> Life:
     """Dev, deployed beside prod."""
     manifest = Manifest.load(output / "recipe-chatbot" / "dev" / "manifest.json")
     target = Target(prod.target.emulator, prod.target.cli_folder, manifest)
-    return _live(target, target.deploy({**target.seed(), "DomainName": _bound("dev")}))
+    return _live(target, target.deploy({**target.seed(), "DomainName": _domain("dev")}))
 
 
 @pytest.fixture(scope="module", params=["prod", "dev"])
@@ -156,32 +157,65 @@ class Surroundings:
     parameters: dict[str, str]
     retention: dict[str, int]
     scaling: dict[str, dict[str, Any]]
+    listeners: dict[int, dict[str, Any]]
+    edge: dict[str, Any]
+    """What only prod has: the web ACL before the load balancer, its logging, the health check, the reminder."""
 
     def physical_id(self, stack: str, logical_id: str) -> str:
         return self.resources[stack][logical_id]["PhysicalResourceId"]
 
 
 @pytest.fixture(scope="module")
-def around(life: Life) -> Surroundings:
+def around_prod(prod: Life) -> Surroundings:
+    return _look_around(prod)
+
+
+@pytest.fixture(scope="module")
+def around_dev(dev: Life) -> Surroundings:
+    return _look_around(dev)
+
+
+@pytest.fixture(scope="module")
+def around(life: Life, around_prod: Surroundings, around_dev: Surroundings) -> Surroundings:
+    return around_prod if life.is_prod else around_dev
+
+
+def _look_around(life: Life) -> Surroundings:
     target, outputs = life.target, life.outputs
     resources = {entry.name: target.resources(entry.name) for entry in target.manifest.stacks}
+    held = {name: each for stack in resources.values() for name, each in stack.items()}
     vpc = outputs["network"]["VpcId"]
     log = ("--log-group-name", outputs["backend"]["LogGroupName"])
     alarms = {each["AlarmName"]: each for each in target.aws("cloudwatch", "describe-alarms")["MetricAlarms"]}
-    held = {name: each for stack in resources.values() for name, each in stack.items()}
-    names = ("--path", f"/recipe-chatbot/{life.environment}/")
+    told = target.aws("ssm", "get-parameters-by-path", "--path", f"/recipe-chatbot/{life.environment}/")
+    balancer = held["PublicLoadBalancer"]["PhysicalResourceId"]
+    listeners = target.aws("elbv2", "describe-listeners", "--load-balancer-arn", balancer)["Listeners"]
     return Surroundings(
-        resources,
-        security_group_rules(target, vpc),
-        _acls(target, vpc),
-        default_routes(target, vpc),
-        target.aws("logs", "describe-metric-filters", *log)["metricFilters"],
-        {name: alarms[each["PhysicalResourceId"]] for name, each in held.items() if name.endswith("Alarm")},
-        {name: _topic(target, outputs["monitoring"][name]) for name in ("CriticalTopicArn", "AlertTopicArn")},
-        {each["Name"]: each["Value"] for each in target.aws("ssm", "get-parameters-by-path", *names)["Parameters"]},
-        retention(target),
-        {name: _stand_in(target, each) for name, each in held.items() if "AutoScaling::" in each["ResourceType"]},
+        resources=resources,
+        security_groups=security_group_rules(target, vpc),
+        acls=_acls(target, vpc),
+        default_routes=default_routes(target, vpc),
+        filters=target.aws("logs", "describe-metric-filters", *log)["metricFilters"],
+        alarms={name: alarms[each["PhysicalResourceId"]] for name, each in held.items() if name.endswith("Alarm")},
+        topics={name: _topic(target, outputs["monitoring"][name]) for name in ("CriticalTopicArn", "AlertTopicArn")},
+        parameters={each["Name"]: each["Value"] for each in told["Parameters"]},
+        retention=retention(target),
+        scaling={name: _stand_in(target, each) for name, each in held.items() if "Scaling::" in each["ResourceType"]},
+        listeners={each["Port"]: each for each in listeners},
+        edge=_edge(target, balancer, outputs["monitoring"]) if life.is_prod else {},
     )
+
+
+def _edge(target: Target, balancer: str, monitoring: Mapping[str, str]) -> dict[str, Any]:
+    acl = target.aws("wafv2", "get-web-acl-for-resource", "--resource-arn", balancer)["WebACL"]
+    logged = ("--resource-arn", acl["ARN"])
+    asked = ("--health-check-id", monitoring["HealthCheckId"])
+    return {
+        "acl": acl,
+        "logging": target.aws("wafv2", "get-logging-configuration", *logged)["LoggingConfiguration"],
+        "health": target.aws("route53", "get-health-check", *asked)["HealthCheck"]["HealthCheckConfig"],
+        "schedules": target.aws("scheduler", "list-schedules")["Schedules"],
+    }
 
 
 def _acls(target: Target, vpc: str) -> dict[str, dict[str, Any]]:
@@ -323,7 +357,7 @@ def test_configuration_is_read_from_parameters_that_exist(life: Life, around: Su
     assert around.parameters == {
         f"{folder}/environment": "production" if life.is_prod else "development",
         f"{folder}/log-level": "INFO" if life.is_prod else "DEBUG",
-        f"{folder}/cors-origins": f"https://{_bound(life.environment)}",
+        f"{folder}/cors-origins": f"https://{_domain(life.environment)}",
     }
 
 
@@ -366,10 +400,8 @@ def test_rules_send_paths_to_the_backend_and_the_rest_to_the_frontend(life: Life
 
 
 @pytest.mark.row("RC-03")
-def test_http_only_redirects_and_https_shows_the_certificate_of_the_stack(life: Life, around: Surroundings) -> None:
-    balancer = ("--load-balancer-arn", around.physical_id("platform", "PublicLoadBalancer"))
-    # Listeners do not change in any later stage.
-    listeners = {each["Port"]: each for each in life.target.aws("elbv2", "describe-listeners", *balancer)["Listeners"]}
+def test_http_only_redirects_and_https_shows_the_certificate_of_the_stack(around: Surroundings) -> None:
+    listeners = around.listeners
     assert {port: each["Protocol"] for port, each in listeners.items()} == {80: "HTTP", 443: "HTTPS"}
     (redirect,) = listeners[80]["DefaultActions"]
     assert redirect["RedirectConfig"] == {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
@@ -535,30 +567,23 @@ def test_dev_sleeps_by_the_clock_and_prod_never(life: Life, around: Surroundings
 
 
 @pytest.mark.row("RC-20")
-def test_prod_has_a_web_acl_with_a_log_in_front(prod: Life) -> None:
-    held = prod.target.resources("platform")
-    balancer = ("--resource-arn", held["PublicLoadBalancer"]["PhysicalResourceId"])
-    acl = prod.target.aws("wafv2", "get-web-acl-for-resource", *balancer)["WebACL"]
-    logged = ("--resource-arn", acl["ARN"])
-    logging = prod.target.aws("wafv2", "get-logging-configuration", *logged)["LoggingConfiguration"]
+def test_prod_has_a_web_acl_with_a_log_in_front(around_prod: Surroundings) -> None:
+    acl, logging = around_prod.edge["acl"], around_prod.edge["logging"]
     assert {"AWSManagedRulesCommonRuleSet", "RateLimit"} <= {rule["Name"] for rule in acl["Rules"]}
-    assert any(":log-group:aws-waf-logs-recipe-chatbot-prod-" in arn for arn in logging["LogDestinationConfigs"])
+    (log,) = logging["LogDestinationConfigs"]
+    assert ":log-group:aws-waf-logs-recipe-chatbot-prod-" in log
 
 
 @pytest.mark.row("RC-06")
-def test_the_public_name_of_prod_is_asked_for_health(prod: Life) -> None:
-    asked = ("--health-check-id", prod.outputs["monitoring"]["HealthCheckId"])
-    check = prod.target.aws("route53", "get-health-check", *asked)["HealthCheck"]["HealthCheckConfig"]
-    assert (check["FullyQualifiedDomainName"], check["ResourcePath"], check["Type"]) == (
-        "prod.example.com",
-        "/health",
-        "HTTPS",
-    )
+def test_the_public_name_of_prod_is_asked_for_health(around_prod: Surroundings) -> None:
+    check = around_prod.edge["health"]
+    asked = (check["Type"], check["FullyQualifiedDomainName"], check["ResourcePath"])
+    assert asked == ("HTTPS", "prod.example.com", "/health")
 
 
 @pytest.mark.row("RC-23")
-def test_the_quarters_reminder_goes_to_the_critical_topic(prod: Life, dev: Life) -> None:
-    (schedule,) = dev.target.aws("scheduler", "list-schedules")["Schedules"]
+def test_the_quarters_reminder_goes_to_the_critical_topic(prod: Life, around_prod: Surroundings) -> None:
+    (schedule,) = around_prod.edge["schedules"]
     assert schedule["Target"]["Arn"] == prod.outputs["monitoring"]["CriticalTopicArn"]
 
 
@@ -566,13 +591,19 @@ def test_the_quarters_reminder_goes_to_the_critical_topic(prod: Life, dev: Life)
 
 
 @pytest.fixture(scope="module")
-def updated(prod: Life, dev: Life) -> Life:
+def updated(prod: Life, around_prod: Surroundings, around_dev: Surroundings) -> Life:
     prod.target.push("v2")
     return _live(prod.target, prod.target.deploy({"ImageTag": "v2"}))
 
 
 @pytest.fixture(scope="module")
-def swapped(updated: Life) -> Life:
+def bystander(dev: Life, updated: Life) -> dict[str, RunningService]:
+    """What dev runs after an update of prod."""
+    return {name: read_service(dev.target, dev.outputs[name]) for name in SERVICES}
+
+
+@pytest.fixture(scope="module")
+def swapped(updated: Life, bystander: dict[str, RunningService]) -> Life:
     """ECS has moved all traffic to green, and another image is deployed."""
     target, platform = updated.target, updated.outputs["platform"]
     for part in ("Backend", "Frontend"):
@@ -666,9 +697,9 @@ def test_a_new_image_tag_replaces_the_task_definitions_and_nothing_else(prod: Li
         assert now.service["serviceArn"] == before.service["serviceArn"]
 
 
-def test_dev_does_not_take_part_in_an_update_of_prod(dev: Life, updated: Life) -> None:
-    assert read_service(dev.target, dev.outputs["backend"]).containers["backend"]["image"].endswith(":local")
-    assert updated.is_prod
+def test_dev_does_not_take_part_in_an_update_of_prod(dev: Life, bystander: dict[str, RunningService]) -> None:
+    for name in SERVICES:
+        assert bystander[name].service["taskDefinition"] == dev.services[name].service["taskDefinition"]
 
 
 @pytest.mark.row("RC-18")
@@ -724,7 +755,8 @@ class Ended:
 
 @pytest.fixture(scope="module")
 def repeated(dev: Life, failed: Failed) -> DeployResult:
-    return dev.target.deploy()
+    """The stacks that are not asked for here were unchanged already when prod got a new image."""
+    return dev.target.deploy(only=("platform", *SERVICES))
 
 
 @pytest.fixture(scope="module")
@@ -735,7 +767,7 @@ def dev_gone(dev: Life, repeated: DeployResult) -> Ended:
 @pytest.fixture(scope="module")
 def dev_again(dev: Life, dev_gone: Ended) -> DeployResult:
     target = dev.target
-    return target.deploy({**target.seed(), "DomainName": _bound("dev")})
+    return target.deploy({**target.seed(), "DomainName": _domain("dev")})
 
 
 @pytest.fixture(scope="module")
@@ -752,10 +784,12 @@ def _end(life: Life) -> Ended:
 
 
 def test_a_second_deploy_changes_nothing(repeated: DeployResult) -> None:
-    assert {stack.outcome for stack in repeated.stacks} == {"unchanged"}
+    assert [(stack.entry.name, stack.outcome) for stack in repeated.stacks] == [
+        (name, "unchanged") for name in ("platform", *SERVICES)
+    ]
 
 
-def test_dev_goes_in_reverse_order_and_leaves_the_images_and_prod(dev: Life, dev_gone: Ended) -> None:
+def test_dev_goes_in_reverse_order_and_leaves_the_images_and_prod(dev_gone: Ended) -> None:
     assert dev_gone.refusals == []
     assert dev_gone.retained == {}
     names = [entry.name for entry in dev_gone.result.deleted]
@@ -767,7 +801,7 @@ def test_dev_goes_in_reverse_order_and_leaves_the_images_and_prod(dev: Life, dev
     assert len(dev_gone.left["networks"]) == 1
 
 
-def test_dev_can_be_deployed_again_under_its_documented_names(dev: Life, dev_again: DeployResult) -> None:
+def test_dev_can_be_deployed_again_under_its_documented_names(dev_again: DeployResult) -> None:
     outcomes = [stack.outcome for stack in dev_again.stacks]
     assert outcomes == ["unchanged", *["created"] * 6]
     names = {stack.entry.name: stack.outputs.get("ServiceName") for stack in dev_again.stacks}
@@ -787,10 +821,22 @@ def test_prod_goes_only_after_its_protection_is_lifted_and_keeps_keys_and_logs(p
     assert kept["stacks"] == kept["services"] == kept["load balancers"] == set()
 
 
-def test_kept_keys_block_a_new_prod_and_the_error_says_what_to_do(prod: Life, prod_gone: Ended) -> None:
-    kept = prod_gone.retained["OpenAiKeySecret"]
+@pytest.fixture(scope="module")
+def blocked(prod: Life, prod_gone: Ended) -> tuple[str, set[str]]:
+    """Prod deployed where its keys and logs were kept: why it is refused, and the secrets that are there then."""
     message = _refusal(prod.target, {}, ("data",))
-    assert "Root cause: OpenAiKeySecret (AWS::SecretsManager::Secret) CREATE_FAILED:" in message
-    assert "already exists" in message
-    assert "perhaps kept by an earlier stack: delete or import it" in message
-    assert kept in prod.target.left()["secrets"]
+    return message, prod.target.left()["secrets"]
+
+
+def test_kept_keys_block_a_new_prod_and_the_error_says_what_to_do(
+    prod_gone: Ended, blocked: tuple[str, set[str]]
+) -> None:
+    message, secrets = blocked
+    first, cause, reason, hint, last = message.splitlines()
+    assert first == "Stack recipe-chatbot-prod-data failed and is now in ROLLBACK_COMPLETE."
+    assert re.fullmatch(r"Root cause: (OpenAi|Serp)KeySecret \(AWS::SecretsManager::Secret\) CREATE_FAILED:", cause)
+    assert re.search(r"recipe-chatbot/(openai|serp)-key-prod already exists", reason)
+    assert "perhaps kept by an earlier stack: delete or import it" in hint
+    assert "--replace-failed" in last
+    # Neither value was touched.
+    assert {prod_gone.retained["OpenAiKeySecret"], prod_gone.retained["SerpKeySecret"]} <= secrets
