@@ -55,7 +55,9 @@ class ServiceAlarms(Component):
         self.latency = latency_alarm(
             f"{name}LatencyAlarm", load_balancer=balancer, topic=topic, seconds=latency_seconds, periods=3, datapoints=2
         )
-        self.unhealthy_hosts = self._unhealthy_hosts()
+        self.unhealthy_hosts = unhealthy_hosts_alarm(
+            f"{name}UnhealthyHostsAlarm", load_balancer=balancer, target_groups=groups, topic=topic
+        )
         self.healthy_hosts = healthy_hosts_alarm(
             f"{name}HealthyHostsAlarm", load_balancer=balancer, target_groups=groups, topic=topic, minutes=5
         )
@@ -67,25 +69,6 @@ class ServiceAlarms(Component):
             "MemoryUtilization",
             memory_percent,
             "Look for a leak since the last deployment, or give more memory",
-        )
-
-    def _unhealthy_hosts(self) -> cloudwatch.Alarm:
-        parts = _of_groups(
-            "UnHealthyHostCount", "Maximum", self._metrics.load_balancer, self._metrics.target_groups, MINUTE
-        )
-        return _told(
-            cloudwatch.Alarm(
-                f"{self._name}UnhealthyHostsAlarm",
-                AlarmDescription="A task fails its health check. "
-                "Look why in its log; ECS replaces it, so a lasting alarm means that new tasks fail as well",
-                Metrics=_total(parts, "hosts", "UnHealthyHostCount", empty_is_zero=True),
-                ComparisonOperator="GreaterThanOrEqualToThreshold",
-                Threshold=1,
-                EvaluationPeriods=5,
-                DatapointsToAlarm=3,
-                TreatMissingData="notBreaching",
-            ),
-            self._topic,
         )
 
     def _utilization(self, kind: str, metric: str, percent: float, advice: str) -> cloudwatch.Alarm:
@@ -324,6 +307,7 @@ def latency_alarm(  # noqa: PLR0913 - each is a limit of its own
     minutes: int = 5,
     periods: int = 1,
     datapoints: int | None = None,
+    few_samples: Literal["ignore", "evaluate"] = "ignore",
     physical_name: str | None = None,
 ) -> cloudwatch.Alarm:
     """Go off when five of 100 answers through a load balancer take too long.
@@ -336,6 +320,8 @@ def latency_alarm(  # noqa: PLR0913 - each is a limit of its own
         minutes: the length of a period, over which the 95th percentile is taken.
         periods: how many periods are looked at.
         datapoints: how many of these have to be too slow; all of them when not given.
+        few_samples: what to do with fewer than 200 answers in a period, of which a percentile says little: leave the
+            alarm as it is, or judge by what there is.
         physical_name: a name of its own, where a document names it.
 
     Raises:
@@ -352,7 +338,7 @@ def latency_alarm(  # noqa: PLR0913 - each is a limit of its own
             MetricName="TargetResponseTime",
             Dimensions=_dimensions(LoadBalancer=load_balancer),
             ExtendedStatistic="p95",
-            EvaluateLowSampleCountPercentile="ignore",  # a percentile of a handful of requests says nothing
+            EvaluateLowSampleCountPercentile=few_samples,
             Period=minutes * MINUTE,
             ComparisonOperator="GreaterThanThreshold",
             Threshold=seconds,
@@ -362,6 +348,35 @@ def latency_alarm(  # noqa: PLR0913 - each is a limit of its own
         ),
         topic,
         physical_name,
+    )
+
+
+def unhealthy_hosts_alarm(
+    title: str, *, load_balancer: Any, target_groups: Sequence[Any], topic: Any
+) -> cloudwatch.Alarm:
+    """Go off when a task of a service fails its health check for three of five minutes.
+
+    Args:
+        title: the logical id.
+        load_balancer: the load balancer's full name (``LoadBalancerFullName``).
+        target_groups: the full names of the service's target groups; two with blue/green deployments.
+        topic: ARN of the topic that hears when the alarm goes off and when it is over.
+
+    """
+    parts = _of_groups("UnHealthyHostCount", "Maximum", load_balancer, target_groups, MINUTE)
+    return _told(
+        cloudwatch.Alarm(
+            title,
+            AlarmDescription="A task fails its health check. "
+            "Look why in its log; ECS replaces it, so a lasting alarm means that new tasks fail as well",
+            Metrics=_total(parts, "hosts", "UnHealthyHostCount"),
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            Threshold=1,
+            EvaluationPeriods=5,
+            DatapointsToAlarm=3,
+            TreatMissingData="notBreaching",
+        ),
+        topic,
     )
 
 
@@ -401,7 +416,7 @@ def healthy_hosts_alarm(  # noqa: PLR0913 - each is a limit of its own
             title,
             AlarmDescription=f"No task answers: {service} is down. "
             f"Look at {service}'s events for why tasks do not start or stay",
-            Metrics=_total(parts, "hosts", "HealthyHostCount", empty_is_zero=silent_is_bad),
+            Metrics=_total(parts, "hosts", "HealthyHostCount"),
             ComparisonOperator="LessThanThreshold",
             Threshold=1,
             EvaluationPeriods=minutes,
@@ -447,10 +462,11 @@ def deployment_alarm(  # noqa: PLR0913 - each is a limit of its own
         cloudwatch.Alarm(
             title,
             AlarmDescription=f"Tasks answered {count} requests a minute with errors. ECS rolls a deployment back",
-            Metrics=_total(parts, "errors", metric, empty_is_zero=True),
+            Metrics=_total(parts, "errors", metric),
             ComparisonOperator="GreaterThanOrEqualToThreshold",
             Threshold=count,
-            EvaluationPeriods=minutes,
+            # Counts come late now and then, so older minutes are looked at as well.
+            EvaluationPeriods=minutes + 2,
             DatapointsToAlarm=minutes,
             TreatMissingData="notBreaching",  # the metric is written only where there are errors
         ),
@@ -483,17 +499,13 @@ def _parts(
     ]
 
 
-def _total(
-    parts: list[cloudwatch.MetricDataQuery], key: str, label: str, *, empty_is_zero: bool
-) -> list[cloudwatch.MetricDataQuery]:
+def _total(parts: list[cloudwatch.MetricDataQuery], key: str, label: str) -> list[cloudwatch.MetricDataQuery]:
     if len(parts) == 1:
         parts[0].ReturnData = True
         return parts
-    # FILL makes a group without data count as zero. SUM over a list adds up what there is: without any data in any
-    # group there is no sum either, where + has none as soon as one of its sides is missing.
-    filled = " + ".join(f"FILL({part.Id}, 0)" for part in parts)
-    there = f"SUM([{', '.join(str(part.Id) for part in parts)}])"
-    return [_result(key, filled if empty_is_zero else there, label), *parts]
+    # SUM over a list adds up what there is; + has no result as soon as one side is missing, and FILL would make a
+    # metric that comes late count as zero until it is there (CloudWatch User Guide, FILL).
+    return [_result(key, f"SUM([{', '.join(str(part.Id) for part in parts)}])", label), *parts]
 
 
 def _part(  # noqa: PLR0913 - what a metric is known by

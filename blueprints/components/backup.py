@@ -98,6 +98,7 @@ class Backup(Component):
         to_save, to_restore = POLICIES[kind]
         self.role = _role(f"{name}BackupRole", to_save, "Reads what is to be saved; it cannot write it.")
         self.restore_role = _role(f"{name}RestoreRole", to_restore, "Writes a backup back; whoever restores names it.")
+        opted = {"rds": ["The Region is opted in to Aurora: aws backup update-region-settings; an ARN is not enough"]}
         self.selection = because(
             "Saves this one resource.",
             backup.BackupSelection(
@@ -107,6 +108,7 @@ class Backup(Component):
                     SelectionName=name, IamRoleArn=self.role.get_att("Arn"), Resources=[resource]
                 ),
             ),
+            must=opted.get(kind, []),
         )
 
 

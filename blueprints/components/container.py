@@ -35,6 +35,7 @@ class Container:
         writable: leave the root file system writable (ECS Exec needs it).
         stop_seconds: how long it may take to end after it was asked to, 2 to 120 on Fargate; None is ECS's 30.
         temporary: folders to write to where the root file system is read-only; in memory, gone with the task.
+        temporary_mebibytes: room in each of them, which counts as memory of the task.
         port_name: a name for the port, by which Service Connect finds it.
         protocol: what is spoken on a port that has a name.
         labels: Docker labels; a new value makes new tasks.
@@ -54,6 +55,7 @@ class Container:
     writable: bool = False
     stop_seconds: int | None = None
     temporary: Sequence[str] = TEMPORARY
+    temporary_mebibytes: int = TEMPORARY_MEBIBYTES
     port_name: str | None = None
     protocol: Literal["http", "http2", "grpc"] = "http"
     labels: Mapping[str, Any] = field(default_factory=dict)
@@ -114,7 +116,7 @@ def _linux_parameters(container: Container) -> ecs.LinuxParameters:
         parameters.Capabilities = ecs.KernelCapabilities(Drop=["ALL"])
     if not container.writable:
         parameters.Tmpfs = [
-            ecs.Tmpfs(ContainerPath=path, Size=TEMPORARY_MEBIBYTES, MountOptions=["nosuid", "nodev"])
+            ecs.Tmpfs(ContainerPath=path, Size=container.temporary_mebibytes, MountOptions=["nosuid", "nodev"])
             for path in container.temporary
         ]
     return parameters

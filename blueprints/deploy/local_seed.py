@@ -30,6 +30,7 @@ _BY_NAME = (
     (r"Zone", "us-east-1a"),
     (r"Url|Uri|Endpoint", f"https://{DOMAIN}"),
     (r"Cidr", "10.0.0.0/16"),
+    (r"PrefixList", "pl-3b927c52"),
     (r"Account", "000000000000"),
     (r"Repository|GitHub", "example/app"),
     (r"Branch", "main"),

@@ -22,6 +22,9 @@ RETAINS = frozenset(
 
 STATEFUL = SNAPSHOTS | RETAINS
 
+# What guards a bucket has to stay with it: without its policy a bucket that was kept takes requests without TLS.
+GUARDS = frozenset({"AWS::S3::BucketPolicy"})
+
 
 def holds_data(resource: AWSObject) -> bool:
     """Whether losing *resource* loses data."""
@@ -29,12 +32,12 @@ def holds_data(resource: AWSObject) -> bool:
 
 
 def stamp_retention(resource: AWSObject, *, keep: bool) -> None:
-    """State the deletion policies of a stateful resource, unless it states its own.
+    """State the deletion policies of a stateful resource and of what guards it, unless it states its own.
 
     A resource that is kept under a name of ours blocks the next create with "already exists". RetainExceptOnCreate
     keeps it in every case but one: a first create that rolls back, when there is nothing in it yet.
     """
-    if not holds_data(resource):
+    if not holds_data(resource) and resource.resource_type not in GUARDS:
         return
     snapshot = resource.resource_type in SNAPSHOTS
     deletion = ("Snapshot" if snapshot else "RetainExceptOnCreate") if keep else "Delete"

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from blueprints import catalog
-from blueprints.catalog import account, cooking_assistant, facerec, recipe_chatbot
+from blueprints.catalog import account, cooking_assistant, facerec, mealprep, recipe_chatbot
 from blueprints.components.guard_duty import AGENTS, PROTECTIONS
 from blueprints.components.rollout import Stage
 from blueprints.model.context import KEY
@@ -56,6 +56,30 @@ EVERYTHING = {
         parameter_path="/" + "x" * 46 + "/",
         backup=True,
         pipeline=True,
+    ),
+    "mealprep": mealprep.Settings(
+        **{
+            name: value
+            for name, value in LONGEST.items()
+            if name in mealprep.Settings.model_fields and name not in {"project", "environment"}
+        },
+        # Names of X-Ray and of buckets hold both.
+        project="p" * 20,
+        environment="e" * 7,
+        api_variables=LONGEST["variables"],
+        aspnetcore_environment="e" * 64,
+        models=[f"maker{number}.{'m' * 100}-v1:0" for number in range(8)],
+        model_profiles=[f"us.maker{number}.{'m' * 90}-v1:0" for number in range(4)],
+        web_service=True,
+        scale_requests_by="steps",
+        database="serverless",
+        database_readers=5,
+        cache_replicas=5,
+        intelligent_tiering=True,
+        processing_code="bucket",
+        backup=True,
+        sleep=True,
+        origin_generation=7,
     ),
     "recipe-chatbot": recipe_chatbot.Settings(
         **{name: value for name, value in LONGEST.items() if name in recipe_chatbot.Settings.model_fields},

@@ -348,7 +348,7 @@ def test_blue_green_has_two_target_groups_and_a_rule_between_them():
     assert len(rendered.all("AWS::ElasticLoadBalancingV2::TargetGroup")) == 2
     deployment = rendered.one("AWS::ECS::Service")["DeploymentConfiguration"]
     assert deployment["Strategy"] == "BLUE_GREEN"
-    assert "DeploymentCircuitBreaker" not in deployment, "ECS allows it for rolling deployments only"
+    assert "DeploymentCircuitBreaker" in deployment, "tasks that never start are turned back"
     (entry,) = rendered.one("AWS::ECS::Service")["LoadBalancers"]
     assert entry["AdvancedConfiguration"]["ProductionListenerRule"] == {"Ref": "ApiProductionRule"}
     assert entry["AdvancedConfiguration"]["AlternateTargetGroupArn"] == {"Ref": "ApiGreenTargetGroup"}

@@ -129,8 +129,8 @@ def test_the_vpc_has_dns_and_three_kinds_of_subnets_in_three_zones(environment):
 @both
 def test_subnets_lie_in_the_vpc_and_apart_from_each_other(environment):
     rendered = mealprep(environment)
-    vpc = ipaddress.ip_network(rendered.one("AWS::EC2::VPC")["CidrBlock"])
-    ranges = [ipaddress.ip_network(one["CidrBlock"]) for one in rendered.all("AWS::EC2::Subnet")]
+    vpc = ipaddress.IPv4Network(rendered.one("AWS::EC2::VPC")["CidrBlock"])
+    ranges = [ipaddress.IPv4Network(one["CidrBlock"]) for one in rendered.all("AWS::EC2::Subnet")]
     assert all(one.subnet_of(vpc) for one in ranges)
     assert not [pair for pair in itertools.combinations(ranges, 2) if pair[0].overlaps(pair[1])]
 
@@ -215,7 +215,7 @@ def documented_connections(environment: str) -> set[tuple[str, str, int]]:
         (CLOUDFRONT, "PublicSecurityGroup", DOOR[environment]),
         ("PublicSecurityGroup", "ApiSecurityGroup", 8080),
         ("ApiSecurityGroup", "DatabaseSecurityGroup", 5432),
-        ("ApiSecurityGroup", "CacheSecurityGroup", 6379),
+        ("ApiSecurityGroup", "LookupsSecurityGroup", 6379),
         ("ApiSecurityGroup", ANYWHERE, 443),
         ("ImagesSecurityGroup", ANYWHERE, 443),
     }
@@ -247,7 +247,7 @@ def connections(rendered: Rendered, type_: str) -> list[tuple[str, str, int]]:
 def test_the_documented_connections_are_open_at_both_ends_and_no_others_at_either(environment):
     rendered = mealprep(environment)
     groups = set(rendered.resources("AWS::EC2::SecurityGroup"))
-    assert groups == {f"{name}SecurityGroup" for name in ("Public", "Api", "Database", "Cache", "Images")}
+    assert groups == {f"{name}SecurityGroup" for name in ("Public", "Api", "Database", "Lookups", "Images")}
     documented = documented_connections(environment)
     assert set(connections(rendered, INGRESS)) == {one for one in documented if one[1] in groups}
     assert set(connections(rendered, EGRESS)) == {one for one in documented if one[0] in groups}
@@ -273,7 +273,7 @@ def test_each_group_is_worn_by_what_it_is_named_for(environment):
         "Public": rendered.one("AWS::ElasticLoadBalancingV2::LoadBalancer")["SecurityGroups"],
         "Api": rendered.one("AWS::ECS::Service")["NetworkConfiguration"]["AwsvpcConfiguration"]["SecurityGroups"],
         "Database": rendered.one("AWS::RDS::DBCluster")["VpcSecurityGroupIds"],
-        "Cache": rendered.one("AWS::ElastiCache::ReplicationGroup")["SecurityGroupIds"],
+        "Lookups": rendered.one("AWS::ElastiCache::ReplicationGroup")["SecurityGroupIds"],
         "Images": rendered.one("AWS::Lambda::Function")["VpcConfig"]["SecurityGroupIds"],
     }
     assert worn == {name: [attribute(f"{name}SecurityGroup", "GroupId")] for name in worn}
@@ -445,8 +445,8 @@ def test_the_cache_is_encrypted_everywhere_and_in_two_zones_in_prod(environment,
     assert cache["NumCacheClusters"] == nodes
     assert cache["MultiAZEnabled"] is (nodes > 1)
     assert cache["AutomaticFailoverEnabled"] is (nodes > 1)
-    assert cache["CacheSubnetGroupName"] == ref("CacheSubnetGroup")
-    assert cache["AuthToken"] == {"Fn::Sub": "{{resolve:secretsmanager:${CacheAuthToken}:SecretString}}"}
+    assert cache["CacheSubnetGroupName"] == ref("LookupsSubnetGroup")
+    assert cache["AuthToken"] == {"Fn::Sub": "{{resolve:secretsmanager:${LookupsAuthToken}:SecretString}}"}
 
 
 @pytest.mark.row("MP-06")
@@ -454,9 +454,9 @@ def test_the_cache_is_encrypted_everywhere_and_in_two_zones_in_prod(environment,
 def test_the_api_is_told_where_the_cache_is_and_its_token(environment):
     api = containers(mealprep(environment))["api"]
     told = values(api["Environment"])
-    assert told["Cache__Host"] == attribute("CacheReplicationGroup", "PrimaryEndPoint.Address")
-    assert told["Cache__Port"] == "6379"
-    assert values(api["Secrets"], value="ValueFrom")["Cache__AuthToken"] == ref("CacheAuthToken")
+    assert told["Cache__Host"] == attribute("LookupsReplicationGroup", "PrimaryEndPoint.Address")
+    assert (told["Cache__Port"], told["Cache__Tls"]) == ("6379", "true")
+    assert values(api["Secrets"], value="ValueFrom")["Cache__AuthToken"] == ref("LookupsAuthToken")
 
 
 # MP-07: buckets
@@ -516,7 +516,16 @@ def test_old_versions_go_after_a_month_and_nothing_that_is_live_ever_does(enviro
         for rule in rules:
             assert rule["Status"] == "Enabled"
             if {"ExpirationInDays", "ExpirationDate"} & rule.keys():
-                assert (name, rule["Prefix"]) == ("StorageBucket", "analysis/")
+                assert (name, rule["Prefix"], rule["ExpirationInDays"]) == ("StorageBucket", "temporary/", 90)
+
+
+@pytest.mark.row("MP-07", "MP-20")
+def test_pages_of_the_public_name_may_upload_with_presigned_urls():
+    rendered = mealprep("prod", domain_name="api.mealprep.com")
+    (rule,) = resource(rendered, "data", "StorageBucket")["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedOrigins"] == [{"Fn::Sub": "https://${DomainName}"}]
+    assert "PUT" in rule["AllowedMethods"]
+    assert rendered.templates["data"]["Parameters"]["DomainName"]["Default"] == "api.mealprep.com"
 
 
 # MP-08: the frontend
@@ -793,7 +802,7 @@ def test_the_api_is_told_the_documented_secrets_and_no_key_of_bedrock(environmen
     assert secrets == {
         "ConnectionStrings__DefaultConnection": ref("DatabaseConnectionString"),
         "JWT__Secret": {"Fn::Sub": "${AppSecretsSecret}:jwtSecret::"},
-        "Cache__AuthToken": ref("CacheAuthToken"),
+        "Cache__AuthToken": ref("LookupsAuthToken"),
         "Email__ApiKey": ref("EmailApiKeySecret"),
     }
     assert "Bedrock__ApiKey" not in text(containers(rendered))
@@ -913,7 +922,7 @@ def test_a_deployment_asks_for_the_mail_key_before_the_api_and_for_no_other(envi
 
 # MP-13: roles
 
-CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+MODELS = ["anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-lite-v1:0"]
 BEDROCK = "arn:${AWS::Partition}:bedrock:"
 
 
@@ -929,11 +938,14 @@ def test_the_api_may_use_its_uploads_its_models_rekognition_and_x_ray_and_nothin
         "InvokeModels": (
             ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"],
             [
-                {"Fn::Sub": f"{BEDROCK}${{AWS::Region}}::foundation-model/amazon.nova-lite-v1:0"},
-                {"Fn::Sub": f"{BEDROCK}${{AWS::Region}}:${{AWS::AccountId}}:inference-profile/us.{CLAUDE}"},
+                *(
+                    {"Fn::Sub": f"{BEDROCK}${{AWS::Region}}:${{AWS::AccountId}}:inference-profile/us.{model}"}
+                    for model in MODELS
+                ),
                 # A profile calls the model in whichever of its Regions has room.
                 *(
-                    {"Fn::Sub": f"{BEDROCK}{region}::foundation-model/{CLAUDE}"}
+                    {"Fn::Sub": f"{BEDROCK}{region}::foundation-model/{model}"}
+                    for model in MODELS
                     for region in ("us-east-1", "us-east-2", "us-west-2")
                 ),
             ],
@@ -966,7 +978,7 @@ def test_ecs_reads_the_apis_secrets_in_a_role_of_its_own(environment):
             ["secretsmanager:GetSecretValue"],
             [
                 ref(name)
-                for name in ("DatabaseConnectionString", "AppSecretsSecret", "CacheAuthToken", "EmailApiKeySecret")
+                for name in ("DatabaseConnectionString", "AppSecretsSecret", "LookupsAuthToken", "EmailApiKeySecret")
             ],
         ),
     }
@@ -1100,7 +1112,7 @@ def test_the_public_name_leads_to_cloudfront_and_the_origins_to_the_load_balance
 @pytest.mark.row("MP-15")
 def test_domain_and_zone_are_parameters_that_the_document_can_fill_in():
     rendered = mealprep("prod", domain_name="api.mealprep.com", hosted_zone_id="Z0123456789ABC")
-    for stack in ("edge", "platform"):
+    for stack in ("data", "edge", "platform"):
         parameters = rendered.templates[stack]["Parameters"]
         assert parameters["DomainName"]["Default"] == "api.mealprep.com"
         assert parameters["HostedZoneId"]["Default"] == "Z0123456789ABC"
@@ -1316,9 +1328,9 @@ def test_a_task_that_fails_its_health_check_alerts_while_others_answer(environme
 @pytest.mark.parametrize(
     ("alarm", "metric", "statistic", "threshold"),
     [
-        ("CacheEvictionsAlarm", "Evictions", "Sum", 100),
-        ("CacheCpuAlarm", "EngineCPUUtilization", "Average", 90),
-        ("CacheMemoryAlarm", "DatabaseMemoryUsagePercentage", "Average", 85),
+        ("LookupsEvictionsAlarm", "Evictions", "Sum", 100),
+        ("LookupsCpuAlarm", "EngineCPUUtilization", "Average", 90),
+        ("LookupsMemoryAlarm", "DatabaseMemoryUsagePercentage", "Average", 85),
     ],
 )
 def test_every_node_of_the_cache_is_watched(  # noqa: PLR0917 - what an alarm is known by
@@ -1332,7 +1344,7 @@ def test_every_node_of_the_cache_is_watched(  # noqa: PLR0917 - what an alarm is
             metric,
             statistic,
             300,
-            {"CacheClusterId": {"Fn::Sub": f"${{CacheReplicationGroup}}-{node:03}"}},
+            {"CacheClusterId": {"Fn::Sub": f"${{LookupsReplicationGroup}}-{node:03}"}},
         )
         for node in range(1, nodes + 1)
     ]
@@ -1462,17 +1474,19 @@ def test_a_collector_beside_the_api_takes_otlp_and_x_ray_segments_of_the_same_ta
 @pytest.mark.row("MP-19")
 @both
 def test_the_sampling_rule_and_the_group_know_the_api_by_the_name_that_it_gives_itself(environment):
+    """With OpenTelemetry or with X-Ray's SDK; environments that share an account see their own traces."""
     rendered = mealprep(environment)
-    name = values(containers(rendered)["api"]["Environment"])["OTEL_SERVICE_NAME"]
+    told = values(containers(rendered)["api"]["Environment"])
+    name = f"mealprep-api-{environment}"
+    assert (told["OTEL_SERVICE_NAME"], told["AWS_XRAY_TRACING_NAME"]) == (name, name)
     rule = rendered.one("AWS::XRay::SamplingRule")["SamplingRule"]
-    assert (rule["RuleName"], rule["ServiceName"]) == (f"mealprep-{environment}-api", name)
+    assert (rule["RuleName"], rule["ServiceName"]) == (name, name)
     assert (rule["ReservoirSize"], rule["FixedRate"]) == (1, 0.05)
     # Without each of these X-Ray refuses a rule.
     assert {rule[key] for key in ("ServiceType", "Host", "HTTPMethod", "URLPath", "ResourceARN")} == {"*"}
     assert (rule["Version"], rule["Priority"]) == (1, 1000)
     group = rendered.one("AWS::XRay::Group")
-    assert group["GroupName"] == f"mealprep-{environment}-api"
-    assert group["FilterExpression"] == f'service("{name}")'
+    assert (group["GroupName"], group["FilterExpression"]) == (name, f'service("{name}")')
 
 
 @pytest.mark.row("MP-19", "MP-20")

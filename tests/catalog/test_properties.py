@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from blueprints import catalog
-from blueprints.catalog import account, cooking_assistant, facerec, recipe_chatbot
+from blueprints.catalog import account, cooking_assistant, facerec, mealprep, recipe_chatbot
 from blueprints.checks.lint import lint
 from blueprints.components.guard_duty import AGENTS, PROTECTIONS
 from blueprints.components.rollout import Stage
@@ -22,6 +22,7 @@ KINDS = {
     "account": account.Settings,
     "cooking-assistant": cooking_assistant.Settings,
     "facerec": facerec.Settings,
+    "mealprep": mealprep.Settings,
     "recipe-chatbot": recipe_chatbot.Settings,
 }
 NAME = st.from_regex(r"[a-z][a-z0-9-]{1,8}[a-z0-9]", fullmatch=True)
@@ -53,6 +54,23 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "backend_maximum_tasks": st.integers(3, 100),
     "frontend_minimum_tasks": st.integers(0, 3),
     "frontend_maximum_tasks": st.integers(3, 100),
+    "secondary_region": st.sampled_from(["us-east-2", "eu-west-1"]),
+    "existing_vpc": st.sampled_from([True, False]),
+    "origin_generation": st.integers(1, 3),
+    "api_variables": VARIABLES,
+    "api_minimum_tasks": st.integers(0, 3),
+    "api_maximum_tasks": st.integers(3, 100),
+    "models": st.lists(st.sampled_from(["amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0"]), unique=True),
+    "model_profiles": st.lists(st.sampled_from(["us.amazon.nova-lite-v1:0"]), unique=True),
+    "aspnetcore_environment": WORD,
+    "database_readers": st.integers(0, 3),
+    "database_minimum_capacity": st.sampled_from([0, 0.5, 2]),
+    "database_maximum_capacity": st.sampled_from([2, 4.5, 256]),
+    "database_backup_days": st.integers(1, 35),
+    "cache_node_type": st.sampled_from(["cache.t4g.micro", "cache.r7g.large"]),
+    "cache_replicas": st.integers(0, 3),
+    "budget": st.integers(1, 10_000_000),
+    "trail_days": st.integers(1, 3650),
     "cors_origins": st.lists(st.sampled_from(["https://app.example.com", "http://localhost:3000"]), max_size=2),
     "answer_seconds": st.integers(1, 4000),
     "metric_namespace": st.none() | st.sampled_from(["RecipeChatbot/LLM", "Kitchen"]),
@@ -105,7 +123,7 @@ def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
             assert choices, f"{name}.{field}: say in VALUES what it takes"
             fields[field] = st.sampled_from(choices)
     chosen = st.fixed_dictionaries({}, optional=fields)
-    for of in ("task", "backend", "frontend"):
+    for of in ("task", "backend", "frontend", "api"):
         if f"{of}_cpu" in kind.model_fields:
             chosen = st.tuples(chosen, SIZES).map(
                 lambda pair, of=of: {**pair[0], f"{of}_cpu": pair[1][0], f"{of}_memory": pair[1][1]}

@@ -91,7 +91,7 @@ def test_the_service_is_down_when_nothing_reports(stack_of, metrics):
 def test_hosts_of_both_colours_count(stack_of, both_colours):
     made = alarms(stack_of(ServiceAlarms("Api", metrics=both_colours, topic=TOPIC)))["ApiHealthyHostsAlarm"]
     result, *parts = made["Metrics"]
-    assert result["Expression"] == "FILL(group_1, 0) + FILL(group_2, 0)"
+    assert result["Expression"] == "SUM([group_1, group_2])"
     assert [part["MetricStat"]["Metric"]["Dimensions"][1]["Value"] for part in parts] == [
         {"Ref": "BlueName"},
         {"Ref": "GreenName"},
@@ -182,7 +182,7 @@ def test_ecs_watches_the_errors_of_a_deployment_and_nobody_is_told(stack_of, gro
     alarm = alarms(stack_of(rollback))["Rollback"]
     parts = [part["MetricStat"] for part in alarm["Metrics"] if "MetricStat" in part]
     assert not {"AlarmActions", "OKActions"} & alarm.keys()
-    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (10, 2, "notBreaching")
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (10, 4, "notBreaching")
     assert {(part["Metric"]["MetricName"], part["Period"], part["Stat"]) for part in parts} == {
         ("HTTPCode_Target_5XX_Count", 60, "Sum")
     }

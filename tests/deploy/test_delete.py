@@ -138,3 +138,35 @@ def test_a_delete_that_was_interrupted_is_waited_for(project, proxy):
         )
     assert "interrupted" in project.told.getvalue()
     assert remove(project).deleted == ()
+
+
+def test_stacks_of_several_regions_go_in_reverse_where_they_are(project):
+    regions = {"data": "us-west-2", "edge": "us-east-1", "platform": "us-west-2", "replica": "us-east-2"}
+    for name, region in regions.items():
+        project.add(name, template({"Jobs": queue()}), region=region)
+    project.deploy()
+    calls = []
+
+    def factory(region):
+        calls.append(region)
+        return project.account.cli(region)
+
+    result = delete(
+        factory, project.manifest(), confirm=lambda _: True, report=PlainReporter(project.told), clock=NO_WAIT
+    )
+    assert [(entry.name, entry.region) for entry in result.deleted] == [*reversed(regions.items())]
+    assert set(calls) == set(regions.values())
+    for region in set(regions.values()):
+        left = project.account.cli(region).run("cloudformation", "describe-stacks")["Stacks"]
+        assert [each["StackName"] for each in left if each["StackName"].startswith(project.name)] == []
+
+
+def test_a_protected_stack_of_another_region_stops_all_of_it(project):
+    first = project.add("data", template({"Jobs": queue()}), region="us-west-2", termination_protection=True)
+    project.add("edge", template({"Jobs": queue()}), region="us-east-1")
+    project.deploy()
+    with pytest.raises(DeployError) as error:
+        remove(project)
+    assert f"{first}: aws cloudformation update-termination-protection" in str(error.value)
+    assert "--region us-west-2" in str(error.value)
+    assert project.account.status(f"{project.name}-edge") == "CREATE_COMPLETE"

@@ -32,6 +32,7 @@ PARAMETERS: list[dict[str, Any]] = [
     {"name": "Tasks", "type": "Number", "required": True, "min_value": 2},
     {"name": "Size", "required": True, "allowed_values": ["small", "large"]},
     {"name": "SubnetIds", "type": "List<AWS::EC2::Subnet::Id>", "required": True},
+    {"name": "CloudFrontPrefixListId", "required": True, "pattern": "^pl-[0-9a-f]+$"},
     {"name": "Nickname", "required": False, "default": "app"},
 ]
 
@@ -77,6 +78,7 @@ def test_required_parameters_get_values_that_fit(local: LocalAccount, manifest: 
     assert values["AlarmEmail"] == "operations@example.com"
     assert (values["Tasks"], values["Size"]) == ("2", "small")
     assert all(subnet.startswith("subnet-") for subnet in values["SubnetIds"].split(","))
+    assert values["CloudFrontPrefixListId"].startswith("pl-")
     assert "Nickname" not in values
 
 
@@ -99,6 +101,23 @@ def test_images_and_secrets_are_there_before_the_service(local: LocalAccount, ma
     assert local.aws("secretsmanager", "get-secret-value", *named)["SecretString"]
     found = local.aws("ssm", "get-parameter", "--name", "/app/INDEX_KEY")["Parameter"]
     assert found["Type"] == "SecureString"
+
+
+def test_images_and_secrets_are_put_in_the_region_of_their_stack(local: LocalAccount, manifest: Manifest) -> None:
+    regions = {"registry": "us-east-2", "data": "us-west-2", "service": "us-east-2"}
+    stacks = tuple(entry.model_copy(update={"region": regions[entry.name]}) for entry in manifest.stacks)
+    manifest = manifest.model_copy(update={"stacks": stacks}).placed_in(manifest.folder)
+    for name in ("registry", "data"):
+        local.create(f"app-{name}", (manifest.folder / f"{name}.json").read_text("utf-8"), region=regions[name])
+    local.emulator.before_stack(manifest.stack("service"), manifest)
+    images = local.aws("ecr", "list-images", "--repository-name", "app", region="us-east-2")["imageIds"]
+    assert [image["imageTag"] for image in images] == ["local"]
+    (key,) = local.aws("secretsmanager", "list-secrets", region="us-west-2")["SecretList"]
+    assert local.aws("secretsmanager", "get-secret-value", "--secret-id", key["ARN"], region="us-west-2")[
+        "SecretString"
+    ]
+    named = ("--name", "/app/INDEX_KEY")
+    assert local.aws("ssm", "get-parameter", *named, region="us-east-2")["Parameter"]["Type"] == "SecureString"
 
 
 def test_a_secret_that_is_read_by_members_gets_all_of_them(local: LocalAccount, manifest: Manifest) -> None:

@@ -327,3 +327,95 @@ def test_a_reporter_needs_no_terminal(project):
     project.add("app", template({"Jobs": queue()}))
     project.deploy(report=PlainReporter(out))
     assert "CREATE_COMPLETE              Jobs (AWS::SQS::Queue)" in out.getvalue()
+
+
+# Several Regions in one run
+
+HOME, EDGE, AWAY = "us-west-2", "us-east-1", "us-east-2"
+
+
+def output_of(stack, name, region):
+    return {"Fn::GetStackOutput": {"StackName": stack, "OutputName": name, "Region": region}}
+
+
+def parameter(value, **properties):
+    return {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value, **properties}}
+
+
+def across(project, seconds=30):
+    """A queue at home, one stack in each of two other Regions that reads it, and one at home that reads them."""
+    path = f"/{project.name}/jobs"
+    jobs, arn = queue(VisibilityTimeout=seconds), {"Fn::GetAtt": ["Jobs", "Arn"]}
+    resources = {"Jobs": jobs, "Name": parameter({"Fn::GetAtt": ["Jobs", "QueueName"]}, Name=path)}
+    data = project.add("data", template(resources, Arn=arn), region=HOME)
+    for name, region in (("edge", EDGE), ("replica", AWAY)):
+        project.add(
+            name, template({"Copy": parameter(output_of(data, "Arn", HOME))}, Name={"Ref": "Copy"}), region=region
+        )
+    # What an earlier stack puts is read as a parameter's value when the change set is made.
+    path_type = {"JobsPath": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": path}}
+    read = {
+        "Edge": parameter(output_of(f"{project.name}-edge", "Name", EDGE)),
+        "Replica": parameter(output_of(f"{project.name}-replica", "Name", AWAY)),
+        "Jobs": parameter({"Fn::Sub": "jobs: ${JobsPath}"}),
+    }
+    outputs = {name: {"Fn::GetAtt": [name, "Value"]} for name in read}
+    project.add("platform", template(read, path_type, **outputs), region=HOME)
+
+
+def region_of(project, stack):
+    """Where a stack of this name is."""
+    names = (HOME, EDGE, AWAY)
+    listed = {name: project.account.cli(name).run("cloudformation", "describe-stacks")["Stacks"] for name in names}
+    return [name for name, stacks in listed.items() if any(each["StackName"] == stack for each in stacks)]
+
+
+def test_stacks_of_three_regions_are_deployed_and_read_each_other(project):
+    across(project)
+    first = project.deploy()
+    assert [result.outcome for result in first.stacks] == ["created"] * 4
+    assert {entry: region_of(project, f"{project.name}-{entry}") for entry in project.entries} == {
+        "data": [HOME],
+        "edge": [EDGE],
+        "replica": [AWAY],
+        "platform": [HOME],
+    }
+    outputs = first.stacks[3].outputs
+    assert outputs["Edge"] == first.stacks[1].outputs["Name"]
+    assert outputs["Replica"] == first.stacks[2].outputs["Name"]
+    assert outputs["Jobs"] == f"jobs: {first.stacks[0].outputs['Arn'].rpartition(':')[2]}"
+
+    across(project, seconds=60)
+    assert [result.outcome for result in project.deploy().stacks] == ["updated", "unchanged", "unchanged", "unchanged"]
+    assert [result.outcome for result in project.deploy(only=["replica"]).stacks] == ["unchanged"]
+
+
+def test_a_path_that_no_stack_has_put_fails_the_change_set_and_leaves_nothing(project):
+    across(project)
+    with pytest.raises(DeployError, match=r"(?i)parameter"):
+        project.deploy(only=["platform"])
+    assert region_of(project, f"{project.name}-platform") == []
+
+
+def test_a_new_value_behind_a_path_updates_the_stack_that_reads_it(project):
+    path = f"/{project.name}/color"
+    project.add("data", template({"Color": parameter("blue", Name=path)}), region=HOME)
+    typed = {"Color": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": path}}
+    reader = template({"Shown": parameter({"Ref": "Color"})}, typed, Shown={"Fn::GetAtt": ["Shown", "Value"]})
+    project.add("app", reader, region=HOME)
+    assert project.deploy().stacks[1].outputs == {"Shown": "blue"}
+    project.add("data", template({"Color": parameter("red", Name=path)}), region=HOME)
+    project.add("app", reader, region=HOME)
+    result = project.deploy()
+    assert [each.outcome for each in result.stacks] == ["updated", "updated"]
+    assert result.stacks[1].outputs == {"Shown": "red"}
+
+
+def test_an_image_is_looked_for_in_the_region_of_its_stack(project):
+    repository = f"{project.name}-api"
+    body = template({"Jobs": queue()}, {"ImageTag": {"Type": "String", "Default": "v1"}})
+    project.account.client("ecr").create_repository(repositoryName=repository)
+    image = {"repository": repository, "parameter": "ImageTag"}
+    project.add("app", body, region=AWAY, images=[image])
+    with pytest.raises(DeployError, match=f"there is no ECR repository {repository} in {AWAY}"):
+        project.deploy()

@@ -12,9 +12,10 @@ from blueprints.catalog.mealprep.processing import processing_stack
 from blueprints.catalog.mealprep.recovery import backup_stack, replica_stack
 from blueprints.catalog.mealprep.services import service_stack, web_stack
 from blueprints.catalog.mealprep.settings import Settings
+from blueprints.components.aurora_parameters import DATABASE_PARAMETERS, LEFT_TO_AURORA
 from blueprints.model.stack import Stack
 
-__all__ = ["Settings", "build"]
+__all__ = ["DATABASE_PARAMETERS", "LEFT_TO_AURORA", "Settings", "build"]
 
 
 def build(settings: Settings) -> list[Stack]:
@@ -30,6 +31,6 @@ def build(settings: Settings) -> list[Stack]:
     processing = processing_stack(settings, network, data) if settings.processing else None
     monitoring = monitoring_stack(settings, data, platform, processing)
     replica = replica_stack(settings) if settings.backup else None
-    backup = backup_stack(settings, data, replica) if replica is not None else None
+    backup = backup_stack(settings, data, replica, monitoring) if replica is not None else None
     stacks = (registry, network, data, edge, platform, service, web, processing, monitoring, replica, backup)
     return [stack for stack in stacks if stack is not None]

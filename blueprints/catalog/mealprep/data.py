@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from troposphere import Sub, ssm
 
 from blueprints.catalog._web_service import place
@@ -12,15 +14,16 @@ from blueprints.components.cache import Cache
 from blueprints.components.generated_secret import GeneratedSecret
 from blueprints.components.image_processing import RESULTS, UPLOADS
 from blueprints.components.secret import Secret
+from blueprints.model import parameters
 from blueprints.model.context import because
 from blueprints.model.stack import Stack
 
-DATABASE, CACHE = "Database", "Cache"
+DATABASE, CACHE = "Database", "Lookups"
 DATABASE_NAME = "mealprep"
 MASTER_USER = "mealprepadmin"
 
-# Connections of one task's pool: ten tasks, and twice as many during a deployment, stay below max_connections (200).
-POOL_SIZE = 8
+# The folder for what may go after a while; what people upload stays.
+TEMPORARY, TEMPORARY_DAYS = "temporary/", 90
 
 
 def data_stack(settings: Settings, network_stack: Stack | None) -> Stack:
@@ -45,7 +48,7 @@ def data_stack(settings: Settings, network_stack: Stack | None) -> Stack:
             user=MASTER_USER,
             master_secret=settings.master_secret,
             secret_name=settings.secret_name("db-credentials") if settings.master_secret == "generated" else None,
-            pool_size=POOL_SIZE if settings.master_secret == "generated" else None,
+            pool_size=settings.pool_size if settings.master_secret == "generated" else None,
             instance_class=settings.database_instance_class,
             serverless=_capacity(settings),
             readers=settings.database_readers,
@@ -105,11 +108,21 @@ def _add_uploads(stack: Stack, settings: Settings) -> None:
             physical_name=Sub(name) if settings.documented_names else None,
             versioned=settings.keep_data,
             intelligent_tiering=settings.intelligent_tiering,
+            expire_after_days=TEMPORARY_DAYS,
+            expire_below=TEMPORARY,
+            upload_origins=_origins(stack, settings),
         )
     ).bucket
     stack.output("StorageBucketName", uploads.ref(), "The bucket with uploads")
     for part, prefix in {"Storage": "", "Uploads": UPLOADS, "Results": RESULTS}.items():
         stack.output(f"{part}Objects", Sub(f"${{{uploads.title}.Arn}}/{prefix}*"), f"ARN of objects below /{prefix}")
+
+
+def _origins(stack: Stack, settings: Settings) -> list[Any]:
+    """Whose pages may upload with presigned URLs: those that are named, or the public name's where there is one."""
+    if settings.upload_origins or settings.https == "off":
+        return list(settings.upload_origins)
+    return [Sub(f"https://${{{stack.add(parameters.domain_name(settings.domain_name)).title}}}")]
 
 
 def _add_secrets(stack: Stack, settings: Settings) -> None:

@@ -8,6 +8,9 @@ from blueprints.components.web_acl import WebAcl
 from blueprints.model import parameters
 from blueprints.model.stack import Stack
 
+# What uploads and long texts run into: bodies of more than 8 KB, and bytes that look like code.
+COUNTED = {"SizeRestrictions_BODY", "CrossSiteScripting_BODY", "GenericLFI_BODY"}
+
 
 def edge_stack(settings: Settings) -> Stack | None:
     """Nothing at all where there is neither a web ACL nor a domain."""
@@ -24,6 +27,7 @@ def edge_stack(settings: Settings) -> Stack | None:
         acl = WebAcl(
             "Public",
             scope="CLOUDFRONT",
+            count=COUNTED,
             rate_limit=settings.waf_rate_limit,
             log_retention_days=settings.log_retention_days,
         )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from blueprints.catalog.mealprep.data import CACHE, DATABASE
-from blueprints.catalog.mealprep.parts import API
+from blueprints.catalog.mealprep.parts import API, WEB, Part
 from blueprints.catalog.mealprep.platform import target_group_name
-from blueprints.catalog.mealprep.settings import INSTANCE_MEMORY, Settings
+from blueprints.catalog.mealprep.settings import INSTANCE_MEMORY, MAX_CONNECTIONS, Settings
 from blueprints.components.alarms import (
     dead_letter_alarm,
     error_count_alarm,
     function_errors_alarm,
     healthy_hosts_alarm,
     latency_alarm,
+    unhealthy_hosts_alarm,
 )
 from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.budget import Budget
@@ -19,9 +20,6 @@ from blueprints.components.cache import CacheNodes
 from blueprints.components.database_alarms import CacheAlarms, DatabaseAlarms
 from blueprints.components.tracing import Tracing
 from blueprints.model.stack import Stack
-
-# What the parameter group sets; no attribute of a cluster tells it.
-MAX_CONNECTIONS = 200
 
 # Memory that one unit of Serverless v2's capacity stands for, in GiB.
 GIB_PER_ACU = 2
@@ -41,32 +39,44 @@ def monitoring_stack(settings: Settings, data: Stack, platform: Stack, processin
     )
     topic = stack.add(AlertTopic("Alerts", email=settings.alert_email, budgets=True, display_name="MealPrep Alerts"))
     stack.output("AlertTopicArn", topic.arn, "Subscribe here to hear of alarms and costs")
-    _watch_api(stack, settings, platform, topic)
+    for part in [API, WEB] if settings.web_service else [API]:
+        _watch_hosts(stack, settings, platform, topic, part)
+    _watch_answers(stack, platform, topic)
     _watch_data(stack, settings, data, topic)
     if processing is not None:
         _watch_processing(stack, processing, topic)
     stack.add(Budget("Monthly", amount=settings.budget, environment=settings.environment, topic=topic))
     if settings.tracing:
-        name = settings.name(API.known_as)
-        stack.add(Tracing(API.name, service=API.repository, physical_name=name))
+        stack.add(Tracing(API.name, service=settings.traced_as))
     return stack
 
 
-def _watch_api(stack: Stack, settings: Settings, platform: Stack, topic: AlertTopic) -> None:
+def _watch_answers(stack: Stack, platform: Stack, topic: AlertTopic) -> None:
     balancer = stack.from_stack(platform, "LoadBalancerFullName")
-    group = target_group_name(stack, platform, API.name)
     stack.add(
         [
             error_count_alarm("ApiErrorsAlarm", load_balancer=balancer, topic=topic.arn),
             latency_alarm("ApiLatencyAlarm", load_balancer=balancer, topic=topic.arn, seconds=SLOW_SECONDS, periods=3),
+        ]
+    )
+
+
+def _watch_hosts(stack: Stack, settings: Settings, platform: Stack, topic: AlertTopic, part: Part) -> None:
+    balancer = stack.from_stack(platform, "LoadBalancerFullName")
+    groups = [target_group_name(stack, platform, part.name)]
+    stack.add(
+        [
             healthy_hosts_alarm(
-                "ApiHealthyHostsAlarm",
+                f"{part.name}HealthyHostsAlarm",
                 load_balancer=balancer,
-                target_groups=[group],
+                target_groups=groups,
                 topic=topic.arn,
                 minutes=5,
-                service="the API",
+                service=f"the service {part.known_as}",
                 silent_is_bad=not settings.sleep,
+            ),
+            unhealthy_hosts_alarm(
+                f"{part.name}UnhealthyHostsAlarm", load_balancer=balancer, target_groups=groups, topic=topic.arn
             ),
         ]
     )

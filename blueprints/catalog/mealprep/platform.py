@@ -145,7 +145,7 @@ def _publish(  # noqa: PLR0913 - all that others read
     bucket: FrontendBucket | None,
 ) -> None:
     domain = "${DomainName}" if names.public is not None else f"${{{distribution.distribution.title}.DomainName}}"
-    stack.output("APIEndpoint", Sub(f"https://{domain}/api"), "Where the API answers")
+    stack.output("APIEndpoint", Sub(f"https://{domain}"), "Where the API answers: /health, and everything below /api")
     stack.output("FrontendURL", Sub(f"https://{domain}"), "Where the pages are")
     stack.output("PublicName", names.public or distribution.domain_name, "The name that people use")
     stack.output("DistributionId", distribution.id, "Invalidate its cache after a release of the pages")
@@ -191,5 +191,5 @@ def _show(stack: Stack, settings: Settings, balancer: LoadBalancer, targets: Tar
         ),
     ]
     groups = [Group("API Performance", 60, api), Group("Database Performance", 60, rds)]
-    physical_name = f"MealPrep-{settings.environment.title()}" if settings.documented_names else None
+    physical_name = f"{settings.title}-{settings.environment.title()}" if settings.documented_names else None
     stack.add(GroupedDashboard("MealPrep", names=names, groups=groups, physical_name=physical_name))

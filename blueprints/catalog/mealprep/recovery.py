@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Sub
+from troposphere import Sub, cloudwatch
 
 from blueprints.catalog.mealprep.data import DATABASE
 from blueprints.catalog.mealprep.settings import Settings
+from blueprints.components.alarms import metric_alarm
 from blueprints.components.backup import Backup, Vault
 from blueprints.components.replication import Replicas, ReplicatedBucket, SecondaryBucket
 from blueprints.model.stack import Stack
@@ -33,7 +34,7 @@ def replica_stack(settings: Settings) -> Stack:
     return stack
 
 
-def backup_stack(settings: Settings, data: Stack, replica: Stack) -> Stack:
+def backup_stack(settings: Settings, data: Stack, replica: Stack, monitoring: Stack) -> Stack:
     """A daily backup of the database with a copy in the second Region, and the bucket that is replicated there."""
     stack = Stack(
         "backup",
@@ -41,7 +42,7 @@ def backup_stack(settings: Settings, data: Stack, replica: Stack) -> Stack:
         description=f"Backups of {settings.project} {settings.environment}",
         arch="AWS Backup: daily, kept here and copied to the second Region; backups/ of a bucket replicated there",
     )
-    stack.add(
+    backup = stack.add(
         Backup(
             DATABASE,
             resource=stack.from_stack(data, f"{DATABASE}ClusterArn"),
@@ -51,6 +52,8 @@ def backup_stack(settings: Settings, data: Stack, replica: Stack) -> Stack:
             copy_to=stack.from_stack(replica, "VaultArn"),
         )
     )
+    topic = stack.from_stack(monitoring, "AlertTopicArn")
+    stack.add([_failed(kind, backup, topic) for kind in ("Backup", "Copy")])
     bucket = ReplicatedBucket(
         BUCKET,
         why="Holds what people and programs put aside; backups/ is copied to the second Region.",
@@ -60,6 +63,22 @@ def backup_stack(settings: Settings, data: Stack, replica: Stack) -> Stack:
     stack.add(bucket)
     stack.output("BackupBucketName", bucket.store.bucket.ref(), "The bucket whose backups/ is replicated")
     return stack
+
+
+def _failed(kind: str, backup: Backup, topic: Any) -> cloudwatch.Alarm:
+    """A job that fails is heard of; one that never starts, because Aurora is not opted in, is not."""
+    return metric_alarm(
+        f"{DATABASE}{kind}JobsAlarm",
+        description=f"A {kind.lower()} job of the database failed. AWS Backup's jobs say why; mend it and start one",
+        namespace="AWS/Backup",
+        metric=f"NumberOf{kind}JobsFailed",
+        over=[{"BackupVaultName": backup.vault.ref()}],
+        topic=topic,
+        threshold=0,
+        statistic="Sum",
+        minutes=60,
+        missing="notBreaching",
+    )
 
 
 def _bucket_name(settings: Settings, suffix: str = "") -> Any | None:

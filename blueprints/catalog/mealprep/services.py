@@ -32,6 +32,9 @@ from blueprints.model.stack import SecretSource, Stack
 
 EMAIL_KEY = "Email__ApiKey"
 
+# Room for a few uploads that are read at once, of 30 MB each at most unless Kestrel is told otherwise.
+UPLOAD_MEBIBYTES = 256
+
 
 def service_stack(settings: Settings, network: Stack | None, data: Stack, platform: Stack) -> Stack:
     """The API: what it is told, what it may do, whom it talks to, and how many of it run."""
@@ -48,6 +51,7 @@ def service_stack(settings: Settings, network: Stack | None, data: Stack, platfo
     cache = CacheServer.from_stack(stack, data, CACHE)
     collector = stack.add(Collector(API.name, namespace=None, xray_sdk=True)) if settings.tracing else None
     variables = {
+        "ASPNETCORE_FORWARDEDHEADERS_ENABLED": "true",
         "ASPNETCORE_ENVIRONMENT": settings.aspnetcore_environment,
         "AWS_REGION": Ref("AWS::Region"),
         "CLOUDFRONT_DOMAIN": stack.from_stack(platform, "PublicName"),
@@ -56,11 +60,16 @@ def service_stack(settings: Settings, network: Stack | None, data: Stack, platfo
         "Storage__Bucket": stack.from_stack(data, "StorageBucketName"),
         "Cache__Host": cache.address,
         "Cache__Port": str(cache.port),
-        **({"OTEL_SERVICE_NAME": API.repository, **collector.variables} if collector else {}),
+        "Cache__Tls": "true",
+        **_database(settings, database),
+        **(_traced(settings, collector) if collector else {}),
         **settings.api_variables,
     }
     container = replace(
-        _container(stack, settings, API, variables), secrets=_secrets(stack, settings, data, database, cache)
+        _container(stack, settings, API, variables),
+        secrets=_secrets(stack, settings, data, database, cache),
+        # ASP.NET Core puts form files of more than 64 KB into a temporary folder (Microsoft Learn, "Upload files").
+        temporary_mebibytes=UPLOAD_MEBIBYTES,
     )
     service = _service(
         stack,
@@ -76,6 +85,20 @@ def service_stack(settings: Settings, network: Stack | None, data: Stack, platfo
     service.wait_for(*stack.add([*connect(service, database.writer), *connect(service, cache)]))
     _scale(stack, settings, service, platform)
     return stack
+
+
+def _database(settings: Settings, database: AuroraServer) -> dict[str, Any]:
+    """Where the database is, for an API that puts its connection string together by itself."""
+    if settings.master_secret == "generated":
+        return {}
+    writer = database.writer
+    return {"Database__Host": writer.host, "Database__Port": str(writer.port), "Database__Name": writer.database}
+
+
+def _traced(settings: Settings, collector: Collector) -> dict[str, Any]:
+    """How the API calls itself in traces, to OpenTelemetry and to the SDK of X-Ray, and where it sends them."""
+    name = settings.traced_as
+    return {"OTEL_SERVICE_NAME": name, "AWS_XRAY_TRACING_NAME": name, **collector.variables}
 
 
 def web_stack(settings: Settings, network: Stack | None, platform: Stack) -> Stack:
@@ -143,7 +166,8 @@ def _permissions(stack: Stack, settings: Settings, data: Stack) -> list[Statemen
         grants.detect_in_images(),
     ]
     if settings.models or settings.model_profiles:
-        statements.append(grants.invoke_models(settings.models, settings.model_profiles))
+        regions = settings.profile_regions
+        statements.append(grants.invoke_models(settings.models, settings.model_profiles, regions=regions))
     return statements
 
 

@@ -28,9 +28,37 @@ INSTANCE_MEMORY = {
     "db.r7g.xlarge": 32,
 }
 
+# What the parameter group sets; no attribute of a cluster tells it. A pool of more serves no task of ours.
+MAX_CONNECTIONS, MOST_POOLED = 200, 20
+
+# X-Ray's names have 32 characters, of which -api- takes five.
+LONGEST_NAMES = 27
+
+# What the Regions of a geography's inference profiles begin with.
+GEOGRAPHIES = {
+    "us": "us-",
+    "us-gov": "us-gov-",
+    "eu": "eu-",
+    "apac": "ap-",
+    "jp": "ap-northeast-",
+    "au": "ap-southeast-",
+}
+
+# Variables of the API that are secrets, or that follow from them.
+READ_FROM_ELSEWHERE = {
+    "ConnectionStrings__DefaultConnection",
+    "Database__Password",
+    "Database__Username",
+    "JWT__Secret",
+    "Cache__AuthToken",
+    "Email__ApiKey",
+}
+
 Tasks = Annotated[int, Field(ge=0, le=100)]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")]
 Model = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.[A-Za-z0-9.:_-]+$", max_length=128)]
+Profile = Annotated[str, Field(pattern=r"^(us|us-gov|eu|apac|jp|au)\.[a-z0-9-]+\.[A-Za-z0-9.:_-]+$", max_length=128)]
+Origin = Annotated[str, Field(max_length=128, pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
 Capacity = Annotated[float, Field(ge=0, le=256, multiple_of=0.5)]
 
 
@@ -107,16 +135,22 @@ class Settings(TaskSettings, WorkingHours):
     """Memory of an API task in MiB (default of the parameter ApiMemory)."""
     api_minimum_tasks: Tasks = 2
     """Fewest API tasks (default of the parameter ApiMinimumTasks)."""
-    api_maximum_tasks: Tasks = 10
+    api_maximum_tasks: Annotated[int, Field(ge=1, le=80)] = 10
     """Most API tasks (default of the parameter ApiMaximumTasks)."""
     api_variables: dict[VariableName, VariableValue] = Field(default_factory=dict, max_length=12)
     """Further plain environment variables of the API, 12 at most; no secrets."""
     web_service: bool = False
     """Serve the pages from a container of your own in place of files in a bucket."""
-    models: list[Model] = Field(default=["amazon.nova-lite-v1:0"], max_length=8)
-    """Ids of the Bedrock models that the API may call in its own Region."""
-    model_profiles: list[Model] = Field(default=["us.anthropic.claude-sonnet-4-5-20250929-v1:0"], max_length=4)
-    """Ids of the inference profiles that the API may call; those of the USA lead to three Regions there."""
+    models: list[Model] = Field(default_factory=list, max_length=8)
+    """Ids of the Bedrock models that the API may call in its own Region, where they can be called on demand."""
+    model_profiles: list[Profile] = Field(
+        default=["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-lite-v1:0"], max_length=4
+    )
+    """Ids of the inference profiles that the API may call, which begin with a geography: `us.`, `eu.`, `apac.`."""
+    profile_regions: list[Region] = Field(default=["us-east-1", "us-east-2", "us-west-2"], min_length=1, max_length=8)
+    """Regions that these profiles lead to (`aws bedrock get-inference-profile` lists them)."""
+    upload_origins: list[Origin] = Field(default_factory=list, max_length=4)
+    """Origins whose pages may upload to the bucket with presigned URLs; the public name when none is given."""
     email_key: bool = True
     """Give the API the key of a mail service, which people put; the API starts only once it is there."""
     tracing: bool = True
@@ -173,7 +207,7 @@ class Settings(TaskSettings, WorkingHours):
             return {**values, "https": "domain"}
         return values
 
-    @field_validator("models", "model_profiles")
+    @field_validator("models", "model_profiles", "profile_regions")
     @classmethod
     def _each_once(cls, value: list[str]) -> list[str]:
         if len(set(value)) < len(value):
@@ -203,11 +237,42 @@ class Settings(TaskSettings, WorkingHours):
             raise SettingsError(
                 f"domain_name: {self.domain_name!r} needs https to be 'domain', got {self.https!r}; leave https out"
             )
-        if self.secondary_region == self.region:
+        for profile in self.model_profiles:
+            geography = GEOGRAPHIES[profile.partition(".")[0]]
+            if not all(region.startswith(geography) for region in [self.region, *self.profile_regions]):
+                raise SettingsError(
+                    f"model_profiles: {profile!r} leads to Regions that begin with {geography}; region is "
+                    f"{self.region} and profile_regions {', '.join(self.profile_regions)}: give profiles of another "
+                    "geography"
+                )
+        taken = sorted(self.api_variables.keys() & READ_FROM_ELSEWHERE)
+        if taken:
+            raise SettingsError(f"api_variables: {', '.join(taken)} needs no value here, ECS reads it; leave it out")
+        if len(self.project) + len(self.environment) > LONGEST_NAMES:
+            raise SettingsError(
+                f"project: {self.project!r} and environment {self.environment!r} have more than {LONGEST_NAMES} "
+                "characters together, and names of X-Ray and of buckets hold both; give a shorter one"
+            )
+        if self.backup and self.secondary_region == self.region:
             raise SettingsError(
                 f"secondary_region: {self.secondary_region!r} is the region of the application; give another one"
             )
         return self
+
+    @property
+    def title(self) -> str:
+        """How the document writes the project's name."""
+        return "MealPrep" if self.project == "mealprep" else self.project
+
+    @property
+    def traced_as(self) -> str:
+        """The API's name in traces, which environments of one account have to tell apart."""
+        return f"{self.project}-api-{self.environment}"
+
+    @property
+    def pool_size(self) -> int:
+        """Connections of one task's pool: all tasks, twice as many during a deployment, stay below four fifths."""
+        return max(1, min(MOST_POOLED, MAX_CONNECTIONS * 4 // 5 // (2 * self.api_maximum_tasks)))
 
     @property
     def log_folder(self) -> str:

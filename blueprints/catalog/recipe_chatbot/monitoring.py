@@ -58,7 +58,13 @@ def _alarms(stack: Stack, settings: Settings, platform: Stack, critical: AlertTo
     balancer = stack.from_stack(platform, "LoadBalancerFullName")
     stack.add(error_rate_alarm("HighErrorRateAlarm", load_balancer=balancer, topic=alerts.arn, percent=ERROR_PERCENT))
     stack.add(
-        latency_alarm("HighResponseTimeAlarm", load_balancer=balancer, topic=alerts.arn, seconds=settings.slow_seconds)
+        latency_alarm(
+            "HighResponseTimeAlarm",
+            load_balancer=balancer,
+            topic=alerts.arn,
+            seconds=settings.slow_seconds,
+            few_samples="evaluate",
+        )
     )
     for part in (BACKEND, FRONTEND):
         alarm = healthy_hosts_alarm(

@@ -9,6 +9,7 @@ from blueprints.deploy.emulator import (
     health_checks,
     internals,
     network_acls,
+    prefix_lists,
     repairs,
     schemas,
     views,
@@ -40,6 +41,7 @@ def install() -> dict[str, Reality]:
     views.install()
     forwarding.install()
     network_acls.install()
+    prefix_lists.install()
     health_checks.install()
     waf_logging.install()
     repairs.install()

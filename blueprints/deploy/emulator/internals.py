@@ -25,7 +25,6 @@ from ministack.services import (
     eventbridge,
     iam,
     kms,
-    lambda_svc,
     rds,
     route53,
     scheduler,
@@ -34,10 +33,23 @@ from ministack.services import (
     sqs,
     waf,
 )
+from ministack.services import lambda_svc as functions
 from ministack.services.cloudformation import changesets, engine, helpers, provisioners, stacks
 from ministack.services.cloudformation import handlers as actions
 
-__all__ = ["actions", "alb", "app", "changesets", "ec2", "engine", "helpers", "provisioners", "route53", "stacks"]
+__all__ = [
+    "actions",
+    "alb",
+    "app",
+    "changesets",
+    "ec2",
+    "engine",
+    "functions",
+    "helpers",
+    "provisioners",
+    "route53",
+    "stacks",
+]
 
 # The type's create, update and delete functions, by resource type.
 RESOURCE_HANDLERS: MutableMapping[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS
@@ -77,7 +89,7 @@ DATABASES: MutableMapping[str, dict[str, Any]] = rds._instances
 DATABASE_CLUSTERS: MutableMapping[str, dict[str, Any]] = rds._clusters
 DATABASE_SUBNET_GROUPS: MutableMapping[str, dict[str, Any]] = rds._subnet_groups
 EVENT_RULES: MutableMapping[str, dict[str, Any]] = eventbridge._rules
-FUNCTIONS: MutableMapping[str, dict[str, Any]] = lambda_svc._functions
+FUNCTIONS: MutableMapping[str, dict[str, Any]] = functions._functions
 KEY_ALIASES: MutableMapping[str, str] = kms._aliases
 LOG_GROUPS: MutableMapping[str, dict[str, Any]] = cloudwatch_logs._log_groups
 ORIGIN_ACCESS_CONTROLS: MutableMapping[str, dict[str, Any]] = cloudfront._oacs
@@ -110,6 +122,12 @@ def in_region(name: str) -> Any:
 def physical_name(stack_name: str, logical_id: str, *, lowercase: bool = False, longest: int = 128) -> str:
     """The name CloudFormation invents; stable over updates, another one for a replacement."""
     return str(provisioners._physical_name(stack_name, logical_id, lowercase=lowercase, max_len=longest))
+
+
+def network_of_function(asked: Any) -> dict[str, Any]:
+    """A function's subnets and groups, with their VPC."""
+    network: dict[str, Any] = functions._vpc_config_with_id(asked)
+    return network
 
 
 def tag_ec2(physical_id: str, properties: Any, before: Any = None) -> None:

@@ -1,4 +1,4 @@
-"""What is kept in MiniStack's records but not shown: the address of a NAT gateway, and IPv6 blocks."""
+"""What is kept in MiniStack's records but not shown: a NAT gateway's address, IPv6 blocks, a function's retries."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +16,17 @@ def install() -> None:
     ec2 = internals.ec2
     ec2._vpc_fields_xml = _with_blocks(ec2._vpc_fields_xml)
     ec2._subnet_fields_xml = _with_block(ec2._subnet_fields_xml)
+    functions = internals.functions
+    functions._event_invoke_config = _of_latest(functions._event_invoke_config)
+
+
+def _of_latest(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Without a qualifier, Lambda answers for $LATEST, which is what a template has to name."""
+
+    def find(function: Any, qualifier: str | None) -> Any:
+        return original(function, qualifier) or (None if qualifier else original(function, "$LATEST"))
+
+    return find
 
 
 def _with_addresses(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str], bytes]:

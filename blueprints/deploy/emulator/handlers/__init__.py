@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from blueprints.deploy.emulator.handlers import ec2, ecs, ipv6, natives, services, stores
+from blueprints.deploy.emulator.handlers import databases, ec2, ecs, functions, ipv6, natives, services, stores
 from blueprints.deploy.emulator.handlers.security_groups import SecurityGroupRule
 from blueprints.deploy.emulator.resources import Handler
 
@@ -43,10 +43,12 @@ REPAIRED: Mapping[str, Callable[[Handler], Handler]] = {
     "AWS::DynamoDB::Table": stores.Table,
     "AWS::EC2::Subnet": ipv6.Subnet,
     "AWS::ECS::Cluster": natives.Cluster,
+    "AWS::ElastiCache::ReplicationGroup": databases.ReplicationGroup,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": natives.LoadBalancer,
     "AWS::IAM::InstanceProfile": natives.InstanceProfile,
-    "AWS::RDS::DBCluster": natives.Database,
-    "AWS::RDS::DBInstance": natives.Database,
+    "AWS::Lambda::Function": functions.Function,
+    "AWS::RDS::DBCluster": databases.DatabaseCluster,
+    "AWS::RDS::DBInstance": databases.DatabaseInstance,
     "AWS::S3::Bucket": stores.Bucket,
     "AWS::SNS::Topic": natives.Topic,
     "AWS::SecretsManager::Secret": natives.Secret,

@@ -11,8 +11,11 @@ from blueprints.deploy.emulator.api import call
 from blueprints.deploy.emulator.resources import Handler, Made, Properties, RefusedError, Wanted
 
 _BLOCKS = "Ipv6CidrBlockAssociationSet"
-# A subnet's block is a /44 to a /64, in steps of four (EC2 API reference, CreateSubnet).
+# A subnet's block is a /44 to a /64, in steps of four; of IPv4 a /16 to a /28, and AWS keeps five of its addresses (EC2
+# API reference, CreateSubnet).
 _SUBNET_LENGTHS = range(44, 65, 4)
+_IPV4_LENGTHS = range(16, 29)
+_RESERVED = 5
 
 
 class VpcCidrBlock:
@@ -54,14 +57,19 @@ def _tell_stacks(vpc: dict[str, Any]) -> None:
 
 
 class Subnet:
-    """MiniStack's handler drops a subnet's IPv6 block."""
+    """MiniStack's handler drops a subnet's IPv6 block, and takes any IPv4 block for one of 256 addresses."""
 
     def __init__(self, native: Handler) -> None:
         self._native = native
 
     def create(self, wanted: Wanted) -> Made:
         self._check(wanted)
-        return self._shown(self._native.create(wanted), wanted)
+        _check_ipv4(wanted)
+        made = self._native.create(wanted)
+        if "CidrBlock" in wanted.properties:
+            addresses = ipaddress.IPv4Network(wanted["CidrBlock"]).num_addresses - _RESERVED
+            internals.SUBNETS[made.physical_id]["AvailableIpAddressCount"] = addresses
+        return self._shown(made, wanted)
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
         self._check(wanted)
@@ -85,6 +93,18 @@ class Subnet:
         subnet["AssignIpv6AddressOnCreation"] = wanted.get("AssignIpv6AddressOnCreation", False)
         blocks = [subnet["Ipv6CidrBlock"]] if subnet["Ipv6CidrBlock"] else []
         return Made(made.physical_id, {**made.attributes, "Ipv6CidrBlocks": blocks})
+
+
+def _check_ipv4(wanted: Wanted) -> None:
+    """A block of /16 to /28 that no other subnet of the VPC has a part of."""
+    if "CidrBlock" not in wanted.properties:
+        return
+    block = ipaddress.IPv4Network(wanted["CidrBlock"], strict=False)
+    if str(block) != wanted["CidrBlock"] or block.prefixlen not in _IPV4_LENGTHS:
+        raise RefusedError(f"The CIDR '{wanted['CidrBlock']}' is invalid.")
+    for subnet in internals.SUBNETS.values():
+        if subnet["VpcId"] == wanted["VpcId"] and block.overlaps(ipaddress.IPv4Network(subnet["CidrBlock"])):
+            raise RefusedError(f"The CIDR '{block}' conflicts with another subnet ({subnet['SubnetId']})")
 
 
 class EgressOnlyGateway:

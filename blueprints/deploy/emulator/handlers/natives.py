@@ -8,16 +8,26 @@ from blueprints.deploy.emulator.resources import Handler, Made, Properties, Refu
 
 
 class Secret:
-    """`Ref` is the ARN with its random ending; MiniStack answers and expects the name."""
+    """`Ref` is the ARN with its random ending; MiniStack answers and expects the name.
+
+    It also leaves most of GenerateSecretString aside, and gives a secret without any value an empty one.
+    """
 
     def __init__(self, native: Handler) -> None:
         self._native = native
 
     def create(self, wanted: Wanted) -> Made:
-        return self._answer(self._native.create(wanted))
+        made = self._answer(self._native.create(_generated(wanted)))
+        if "SecretString" not in wanted.properties and "GenerateSecretString" not in wanted.properties:
+            internals.SECRETS[_secret_name(made.physical_id)]["Versions"].clear()
+        return made
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
-        return self._answer(self._native.update(_secret_name(physical_id), before, wanted))
+        name, asked = _secret_name(physical_id), wanted.get("GenerateSecretString")
+        if not asked or asked == before.get("GenerateSecretString"):
+            return self._answer(self._native.update(name, before, wanted))
+        without = {key: value for key, value in before.items() if key != "GenerateSecretString"}
+        return self._answer(self._native.update(name, without, _generated(wanted)))
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self._native.delete(_secret_name(physical_id), properties)
@@ -25,6 +35,20 @@ class Secret:
     def _answer(self, made: Made) -> Made:
         arn = str(made.attributes["Id"])
         return Made(arn, {"Id": arn})
+
+
+def _generated(wanted: Wanted) -> Wanted:
+    """The value that is generated as the one that is given: the password itself, or a member of the JSON around it."""
+    asked = dict(wanted.get("GenerateSecretString") or {})
+    if not asked or "SecretString" in wanted.properties:
+        return wanted
+    template, key = asked.pop("SecretStringTemplate", None), asked.pop("GenerateStringKey", None)
+    if (template is None) != (key is None):
+        raise RefusedError("SecretStringTemplate and GenerateStringKey must both be given, or neither")
+    password = str(call("secretsmanager", "GetRandomPassword", asked)["RandomPassword"])
+    value = password if template is None else json.dumps({**json.loads(template), key: password})
+    given = {name: item for name, item in wanted.properties.items() if name != "GenerateSecretString"}
+    return wanted.replaced({**given, "SecretString": value})
 
 
 def _secret_name(arn: str) -> str:
@@ -104,36 +128,6 @@ class Cluster:
             asked = {"Cluster": made.physical_id, "ServiceConnectDefaults": wanted["ServiceConnectDefaults"]}
             call("ecs", "UpdateCluster", parameters("ecs", "UpdateCluster", asked))
         return made
-
-
-class Database:
-    """RDS keeps a managed password in a secret of its own, which MiniStack does not make."""
-
-    def __init__(self, native: Handler) -> None:
-        self._native = native
-
-    def create(self, wanted: Wanted) -> Made:
-        return self._answer(self._native.create(wanted), wanted)
-
-    def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
-        return self._answer(self._native.update(physical_id, before, wanted), wanted)
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        self._native.delete(physical_id, properties)
-        internals.SECRETS.pop(_managed_secret(physical_id), None)
-
-    def _answer(self, made: Made, wanted: Wanted) -> Made:
-        if not wanted.get("ManageMasterUserPassword"):
-            return made
-        name = _managed_secret(made.physical_id)
-        if name not in internals.SECRETS:
-            value = json.dumps({"username": wanted.get("MasterUsername"), "password": "local-password"})
-            call("secretsmanager", "CreateSecret", {"Name": name, "SecretString": value})
-        return Made(made.physical_id, {**made.attributes, "MasterUserSecret.SecretArn": internals.SECRETS[name]["ARN"]})
-
-
-def _managed_secret(database: str) -> str:
-    return f"rds!{database}"
 
 
 class Alarm:

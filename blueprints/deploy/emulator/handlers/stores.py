@@ -3,21 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blueprints.deploy.emulator.api import call
-from blueprints.deploy.emulator.resources import Handler, Made, Properties, Wanted
+from blueprints.deploy.emulator.api import call, parameters
+from blueprints.deploy.emulator.resources import Handler, Made, Properties, RefusedError, Wanted
 
 
 class Bucket:
-    """MiniStack's handler drops encryption, lifecycle, access logging, ownership and tags; its S3 keeps them."""
+    """MiniStack's handler drops most configurations of a bucket and its tags; its S3 keeps them.
 
-    # Property, operation, and the properties as that operation takes them.
+    Archive tiers and request metrics it does not have at all: only the model of the resource shows them.
+    """
+
     _CONFIGURATIONS = (
         "BucketEncryption",
         "LifecycleConfiguration",
         "LoggingConfiguration",
+        "ObjectLockConfiguration",
         "OwnershipControls",
+        "ReplicationConfiguration",
         "Tags",
     )
+    # What a template can take back again.
+    _REMOVALS: Mapping[str, str] = {
+        "LifecycleConfiguration": "DeleteBucketLifecycle",
+        "ReplicationConfiguration": "DeleteBucketReplication",
+    }
 
     def __init__(self, native: Handler) -> None:
         self._native = native
@@ -39,6 +48,9 @@ class Bucket:
         self._native.delete(physical_id, properties)
 
     def _configure(self, bucket: str, before: Properties, wanted: Wanted) -> None:
+        for name, removal in self._REMOVALS.items():
+            if before.get(name) and not wanted.get(name):
+                call("s3", removal, {"Bucket": bucket})
         for name in self._CONFIGURATIONS:
             value = wanted.get(name)
             if value and value != before.get(name):
@@ -51,6 +63,12 @@ class BucketNotEmptyError(ValueError):
 
     def __init__(self, bucket: str) -> None:
         super().__init__(f"The bucket you tried to delete is not empty: {bucket}. Delete all versions in it first.")
+
+
+_SAME_WORDS = {
+    "ObjectLockConfiguration": "PutObjectLockConfiguration",
+    "OwnershipControls": "PutBucketOwnershipControls",
+}
 
 
 def _bucket_request(name: str, value: Any) -> tuple[str, Mapping[str, Any]]:
@@ -70,12 +88,39 @@ def _bucket_request(name: str, value: Any) -> tuple[str, Mapping[str, Any]]:
         case "LoggingConfiguration":
             target = {"TargetBucket": value["DestinationBucketName"], "TargetPrefix": value.get("LogFilePrefix", "")}
             return "PutBucketLogging", {"BucketLoggingStatus": {"LoggingEnabled": target}}
-        case "OwnershipControls":
-            return "PutBucketOwnershipControls", {"OwnershipControls": value}
+        case "ObjectLockConfiguration" | "OwnershipControls":
+            return _SAME_WORDS[name], {name: value}
+        case "ReplicationConfiguration":
+            _require_destinations(value)
+            asked = {**value, "Rules": [_replication_rule(rule) for rule in value["Rules"]]}
+            return "PutBucketReplication", parameters("s3", "PutBucketReplication", {name: asked})
         case _:
             # The service refuses the tags that CloudFormation itself sets.
             tags = [each for each in value if not each["Key"].startswith("aws:")]
             return "PutBucketTagging", {"Tagging": {"TagSet": tags}}
+
+
+def _require_destinations(configuration: Mapping[str, Any]) -> None:
+    """Both buckets must keep versions, and the other one must be there; MiniStack looks at the source only."""
+    for rule in configuration["Rules"]:
+        bucket = str(rule["Destination"]["Bucket"]).rpartition(":")[2]
+        try:
+            state = call("s3", "GetBucketVersioning", {"Bucket": bucket}).get("Status")
+        except RefusedError:
+            raise RefusedError(f"Destination bucket must exist: {bucket}") from None
+        if state != "Enabled":
+            raise RefusedError(f"Destination bucket must have versioning enabled: {bucket}")
+
+
+def _replication_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """The template's words for tags in a filter are not the API's."""
+    given = dict(rule.get("Filter") or {})
+    both = dict(given.pop("And", {}))
+    if "TagFilter" in given:
+        given["Tag"] = given.pop("TagFilter")
+    if both:
+        given["And"] = {"Prefix": both.get("Prefix", ""), "Tags": both.get("TagFilters", [])}
+    return {**rule, "Filter": given} if given else dict(rule)
 
 
 def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,6 +129,13 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     asked |= {"ID": rule["Id"]} if "Id" in rule else {}
     if "ExpirationInDays" in rule:
         asked["Expiration"] = {"Days": rule["ExpirationInDays"]}
+    elif "ExpiredObjectDeleteMarker" in rule:
+        asked["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
+    if "NoncurrentVersionTransitions" in rule:
+        asked["NoncurrentVersionTransitions"] = [
+            {"StorageClass": each["StorageClass"], "NoncurrentDays": each["TransitionInDays"]}
+            for each in rule["NoncurrentVersionTransitions"]
+        ]
     if "NoncurrentVersionExpiration" in rule:
         asked["NoncurrentVersionExpiration"] = rule["NoncurrentVersionExpiration"]
     elif "NoncurrentVersionExpirationInDays" in rule:
