@@ -10,21 +10,19 @@ from blueprints.deploy.emulator.resources import Handler, Made, Properties, Refu
 class Secret:
     """`Ref` is the ARN with its random ending; MiniStack answers and expects the name.
 
-    It also leaves most of GenerateSecretString aside, and gives a secret without any value an empty one.
+    It also leaves most of GenerateSecretString aside.
     """
 
     def __init__(self, native: Handler) -> None:
         self._native = native
 
     def create(self, wanted: Wanted) -> Made:
-        made = self._answer(self._native.create(_generated(wanted)))
-        if "SecretString" not in wanted.properties and "GenerateSecretString" not in wanted.properties:
-            internals.SECRETS[_secret_name(made.physical_id)]["Versions"].clear()
-        return made
+        return self._answer(self._native.create(_generated(wanted)))
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
         name, asked = _secret_name(physical_id), wanted.get("GenerateSecretString")
-        if not asked or asked == before.get("GenerateSecretString"):
+        same = (asked, wanted.get("Name")) == (before.get("GenerateSecretString"), before.get("Name"))
+        if not asked or same:
             return self._answer(self._native.update(name, before, wanted))
         without = {key: value for key, value in before.items() if key != "GenerateSecretString"}
         return self._answer(self._native.update(name, without, _generated(wanted)))
