@@ -33,7 +33,12 @@ class Bucket:
 
     def create(self, wanted: Wanted) -> Made:
         made = self._native.create(wanted)
-        self._configure(made.physical_id, {}, wanted)
+        try:
+            self._configure(made.physical_id, {}, wanted)
+        except RefusedError:
+            # A rollback finds no bucket that MiniStack does not know as made.
+            self._native.delete(made.physical_id, wanted.properties)
+            raise
         return made
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
