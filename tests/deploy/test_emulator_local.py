@@ -33,6 +33,7 @@ PARAMETERS: list[dict[str, Any]] = [
     {"name": "Size", "required": True, "allowed_values": ["small", "large"]},
     {"name": "SubnetIds", "type": "List<AWS::EC2::Subnet::Id>", "required": True},
     {"name": "CloudFrontPrefixListId", "required": True, "pattern": "^pl-[0-9a-f]+$"},
+    {"name": "RotationFunctionArn", "required": True, "pattern": r"^arn:aws:lambda:[a-z0-9-]+:\d{12}:function:\w+$"},
     {"name": "Nickname", "required": False, "default": "app"},
 ]
 
@@ -79,6 +80,7 @@ def test_required_parameters_get_values_that_fit(local: LocalAccount, manifest: 
     assert (values["Tasks"], values["Size"]) == ("2", "small")
     assert all(subnet.startswith("subnet-") for subnet in values["SubnetIds"].split(","))
     assert values["CloudFrontPrefixListId"].startswith("pl-")
+    assert values["RotationFunctionArn"].endswith(":function:local")
     assert "Nickname" not in values
 
 
