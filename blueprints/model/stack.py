@@ -30,7 +30,15 @@ from blueprints.model.settings import Settings
 Thing = TypeVar("Thing", bound=AWSObject | Parameter | Component | Iterable[Any])
 
 # Properties that take tags; the rest of a name such as CopyTagsToSnapshot or PropagateTags is no list of tags.
-TAG_PROPERTIES = ("Tags", "UserPoolTags", "BackupVaultTags", "BackupPlanTags", "HostedZoneTags", "HealthCheckTags")
+TAG_PROPERTIES = (
+    "Tags",
+    "UserPoolTags",
+    "BackupVaultTags",
+    "BackupPlanTags",
+    "HostedZoneTags",
+    "HealthCheckTags",
+    "ResourceTags",
+)
 
 LISTENER_RULE = "AWS::ElasticLoadBalancingV2::ListenerRule"
 

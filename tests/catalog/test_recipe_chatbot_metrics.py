@@ -345,6 +345,8 @@ def test_the_page_goes_into_another():
     )
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "# Title",
+        "## How it is deployed",
+        "## What is particular",
         "## What is measured",
         "### Log lines",
         "### Traces",

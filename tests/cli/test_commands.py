@@ -83,7 +83,7 @@ def test_version_is_the_packages() -> None:
 def test_list_gives_a_line_for_each_architecture_with_what_it_is() -> None:
     lines = dict(line.split(None, 1) for line in invoke("list").stdout.splitlines())
 
-    assert list(lines) == ["account", "cooking-assistant", "facerec", "recipe-chatbot"]
+    assert list(lines) == ["account", "cooking-assistant", "facerec", "mealprep", "recipe-chatbot"]
     assert all(len(description.split()) > 3 for description in lines.values())
 
 
@@ -108,6 +108,8 @@ def test_render_without_names_writes_both_environments_of_every_architecture(tmp
         "cooking-assistant/prod/manifest.json",
         "facerec/dev/manifest.json",
         "facerec/prod/manifest.json",
+        "mealprep/dev/manifest.json",
+        "mealprep/prod/manifest.json",
         "recipe-chatbot/dev/manifest.json",
         "recipe-chatbot/prod/manifest.json",
     ]

@@ -21,7 +21,7 @@ def edge_stack(settings: Settings) -> Stack | None:
         settings,
         region=EDGE_REGION,
         description=f"Web ACL and certificate of {settings.project} {settings.environment}, for CloudFront",
-        arch="CloudFront takes both from us-east-1, wherever the application runs",
+        arch="CloudFront takes both from one Region only, wherever the application runs",
     )
     if settings.waf:
         acl = WebAcl(

@@ -59,7 +59,7 @@ Region = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")]
 Model = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*\.[A-Za-z0-9.:_-]+$", max_length=128)]
 Profile = Annotated[str, Field(pattern=r"^(us|us-gov|eu|apac|jp|au)\.[a-z0-9-]+\.[A-Za-z0-9.:_-]+$", max_length=128)]
 Origin = Annotated[str, Field(max_length=128, pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]
-Capacity = Annotated[float, Field(ge=0, le=256, multiple_of=0.5)]
+Capacity = Annotated[float, Field(ge=0, le=128, multiple_of=0.5)]
 
 
 class Settings(TaskSettings, WorkingHours):
@@ -239,7 +239,8 @@ class Settings(TaskSettings, WorkingHours):
             )
         for profile in self.model_profiles:
             geography = GEOGRAPHIES[profile.partition(".")[0]]
-            if not all(region.startswith(geography) for region in [self.region, *self.profile_regions]):
+            regions = [self.region, *self.profile_regions]
+            if not all(region.startswith(geography) for region in regions):
                 raise SettingsError(
                     f"model_profiles: {profile!r} leads to Regions that begin with {geography}; region is "
                     f"{self.region} and profile_regions {', '.join(self.profile_regions)}: give profiles of another "
