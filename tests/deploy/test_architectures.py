@@ -249,7 +249,9 @@ def test_data_stays_when_its_stack_is_deleted_where_it_is_to_be_kept(
     kept = {f"{case.part}Repository"}
     if case.keeps:
         data = "FacesBucket" if case.architecture == "facerec" else "AnthropicApiKeySecret"
-        kept |= {data, "AccessLogBucket", f"{case.part}LogGroup"}
+        kept |= {data, "AccessLogBucket", "AccessLogBucketPolicy", f"{case.part}LogGroup"}
+        if case.architecture == "facerec":
+            kept.add("FacesBucketPolicy")
     assert set(retained) == kept
     assert deleted.left["repositories"] == {case.repository}
     assert deleted.left["buckets"] == {name for key, name in retained.items() if key.endswith("Bucket")}
