@@ -72,7 +72,8 @@ def network_stack(  # noqa: PLR0913 - each is a part of the network
         "network",
         settings,
         description=f"Network of {settings.project} {settings.environment}",
-        arch="VPC with a public and a private subnet in each Availability Zone, and one way out",
+        arch="VPC with a public and a private subnet in each Availability Zone, and one way out"
+        + ("; databases have subnets without any" if data_subnets else ""),
         must=["The load balancer is the only way in"],
     )
     retention = settings.log_retention_days if settings.flow_logs else None

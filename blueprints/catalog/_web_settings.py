@@ -18,6 +18,15 @@ VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 VariableValue = Annotated[str, Field(max_length=128)]
 
 
+def domain_means_https(values: Any) -> Any:
+    """Settings as they were given, with what `domain_name` says of `https`; YAML reads an unquoted off as false."""
+    if not isinstance(values, dict):
+        return values
+    if values.get("https") is False:
+        return {**values, "https": "off"}
+    return {**values, "https": "domain"} if values.get("domain_name") and "https" not in values else values
+
+
 class TaskSettings(NetworkSettings):
     """What containers on Fargate can be told, whatever they run."""
 
@@ -99,9 +108,7 @@ class PublicSettings(TaskSettings):
     @model_validator(mode="before")
     @classmethod
     def _domain_means_https(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("domain_name") and "https" not in values:
-            return {**values, "https": "domain"}
-        return values
+        return domain_means_https(values)
 
     @field_validator("clients")
     @classmethod

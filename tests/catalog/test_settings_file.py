@@ -139,7 +139,7 @@ def problems(name, text):
 
 @EACH
 @pytest.mark.parametrize(
-    "text", ["dev: {region: eu-west-1, tags: {Team: food}}", "dev:\nprod: {alert_email: a@example.com}"]
+    "text", ["dev: {region: us-east-1, tags: {Team: food}}", "dev:\nprod: {alert_email: a@example.com}"]
 )
 def test_the_schema_takes_what_the_reader_takes(name, text, written):
     assert problems(name, text) == []
@@ -170,3 +170,8 @@ def test_the_schema_explains_every_setting(name):
     settings = settings_file.schema(name)["$defs"]["Environment"]["properties"]
     assert set(settings) == set(catalog.load(name).Settings.model_fields) - {"environment"}
     assert [key for key, setting in settings.items() if not setting.get("description")] == []
+
+
+@pytest.mark.parametrize("name", ["cooking-assistant", "mealprep", "recipe-chatbot"])
+def test_off_without_quotes_which_yaml_reads_as_false_is_off(name, written):
+    assert settings_file.read(name, written("dev: {https: off}"))["dev"].https == "off"

@@ -24,7 +24,7 @@ from blueprints.deploy.progress import PlainReporter
 from blueprints.deploy.waiting import Clock
 from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
-from tests.deploy.emulator_fixtures import CALL_SECONDS, REGION
+from tests.deploy.emulator_fixtures import CALL_SECONDS
 
 # A rule of a security group: in or out, protocol, first and last port, the other end.
 Rule = tuple[str, str, int | None, int | None, str]
@@ -53,15 +53,25 @@ class Target:
 
     @property
     def _seeder(self) -> Seeder:
-        return Seeder(self.emulator.endpoint_url, self.environment, REGION)
+        return Seeder(self.emulator.endpoint_url, self.environment, self.region)
+
+    @property
+    def region(self) -> str:
+        """Where the first stack goes, and what runs."""
+        return self.manifest.stacks[0].region
+
+    @property
+    def regions(self) -> list[str]:
+        """Every Region that a stack goes to, each once, in the manifest's order."""
+        return list(dict.fromkeys(entry.region for entry in self.manifest.stacks))
 
     def cli(self, region: str) -> AwsCli:
         return AwsCli(
             region, endpoint_url=self.emulator.endpoint_url, environment=self.environment, timeout=CALL_SECONDS
         )
 
-    def aws(self, service: str, operation: str, *arguments: str) -> dict[str, Any]:
-        return self.cli(REGION).run(service, operation, *arguments)
+    def aws(self, service: str, operation: str, *arguments: str, region: str | None = None) -> dict[str, Any]:
+        return self.cli(region or self.region).run(service, operation, *arguments)
 
     def seed(self) -> dict[str, str]:
         """Put what people put before a deploy; answers a value for each parameter without a default."""
@@ -128,16 +138,20 @@ class Target:
 
     def resources(self, stack: str) -> dict[str, dict[str, str]]:
         """What the stack has, by logical id."""
-        name = self.manifest.stack(stack).stack_name
-        found = self.aws("cloudformation", "list-stack-resources", "--stack-name", name)["StackResourceSummaries"]
-        return {each["LogicalResourceId"]: each for each in found}
+        entry = self.manifest.stack(stack)
+        named = ("--stack-name", entry.stack_name)
+        found = self.aws("cloudformation", "list-stack-resources", *named, region=entry.region)
+        return {each["LogicalResourceId"]: each for each in found["StackResourceSummaries"]}
 
     def status(self, stack: str) -> str:
-        named = ("--stack-name", self.manifest.stack(stack).stack_name)
-        return str(self.aws("cloudformation", "describe-stacks", *named)["Stacks"][0]["StackStatus"])
+        entry = self.manifest.stack(stack)
+        named = ("--stack-name", entry.stack_name)
+        return str(
+            self.aws("cloudformation", "describe-stacks", *named, region=entry.region)["Stacks"][0]["StackStatus"]
+        )
 
-    def left(self) -> dict[str, set[str]]:
-        """What the account still has."""
+    def left(self, region: str | None = None) -> dict[str, set[str]]:
+        """What the account still has in one Region, the first stack's unless it is named."""
         asked = {
             "stacks": ("cloudformation", "describe-stacks", "Stacks", "StackName"),
             "buckets": ("s3api", "list-buckets", "Buckets", "Name"),
@@ -148,10 +162,14 @@ class Target:
             "services": ("ecs", "list-clusters", "clusterArns", ""),
         }
         found = {
-            what: {str(each[key] if key else each) for each in self.aws(service, operation).get(answer) or []}
+            what: {
+                str(each[key] if key else each)
+                for each in self.aws(service, operation, region=region).get(answer) or []
+            }
             for what, (service, operation, answer, key) in asked.items()
         }
-        networks = self.aws("ec2", "describe-vpcs", "--filters", "Name=is-default,Values=false")["Vpcs"]
+        own = ("--filters", "Name=is-default,Values=false")
+        networks = self.aws("ec2", "describe-vpcs", *own, region=region)["Vpcs"]
         return {**found, "networks": {each["VpcId"] for each in networks}}
 
     def _agree(self, plan: StackPlan) -> bool:

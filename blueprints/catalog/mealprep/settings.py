@@ -7,7 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blueprints.catalog._web_settings import PRODUCTION, TaskSettings, VariableName, VariableValue, WorkingHours
+from blueprints.catalog._web_settings import (
+    PRODUCTION,
+    TaskSettings,
+    VariableName,
+    VariableValue,
+    WorkingHours,
+    domain_means_https,
+)
 from blueprints.components.distribution import PriceClass
 from blueprints.components.task_size import check_size
 from blueprints.model.errors import SettingsError
@@ -62,6 +69,11 @@ Origin = Annotated[str, Field(max_length=128, pattern=r"^https?://[a-z0-9.-]+(:\
 Capacity = Annotated[float, Field(ge=0, le=128, multiple_of=0.5)]
 
 
+def _lies_in(region: str, geography: str) -> bool:
+    """Whether a Region belongs to a geography; GovCloud (US) is one of its own."""
+    return region.startswith(geography) and ("-gov-" in region) is ("-gov-" in geography)
+
+
 class Settings(TaskSettings, WorkingHours):
     """Settings of MealPrep."""
 
@@ -109,7 +121,7 @@ class Settings(TaskSettings, WorkingHours):
     """Ask for health inside the containers too; .NET's images have none of curl, wget, Python and Node.js."""
     documented_names: bool = True
     """Name database, bucket, secrets and dashboard as the document does, with the environment; off lets CloudFormation
-    name them, so that each can be replaced."""
+    name them, so that each can be replaced, and leaves the database's log without a retention."""
 
     https: Literal["off", "domain"] = "off"
     """Answer under a domain of yours, with certificates for CloudFront and for the load balancer; otherwise under
@@ -203,9 +215,7 @@ class Settings(TaskSettings, WorkingHours):
     @model_validator(mode="before")
     @classmethod
     def _domain_means_https(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("domain_name") and "https" not in values:
-            return {**values, "https": "domain"}
-        return values
+        return domain_means_https(values)
 
     @field_validator("models", "model_profiles", "profile_regions")
     @classmethod
@@ -240,7 +250,7 @@ class Settings(TaskSettings, WorkingHours):
         for profile in self.model_profiles:
             geography = GEOGRAPHIES[profile.partition(".")[0]]
             regions = [self.region, *self.profile_regions]
-            if not all(region.startswith(geography) for region in regions):
+            if not all(_lies_in(region, geography) for region in regions):
                 raise SettingsError(
                     f"model_profiles: {profile!r} leads to Regions that begin with {geography}; region is "
                     f"{self.region} and profile_regions {', '.join(self.profile_regions)}: give profiles of another "
