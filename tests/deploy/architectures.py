@@ -254,9 +254,9 @@ def _all_around(target: Target, outputs: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def retention(target: Target) -> dict[str, int]:
-    """Every log group, and the days that it keeps what it has."""
-    groups = target.aws("logs", "describe-log-groups")["logGroups"]
+def retention(target: Target, region: str | None = None) -> dict[str, int]:
+    """Every log group of a Region, and the days that it keeps what it has."""
+    groups = target.aws("logs", "describe-log-groups", region=region)["logGroups"]
     return {each["logGroupName"]: each["retentionInDays"] for each in groups}
 
 
