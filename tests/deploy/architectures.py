@@ -150,8 +150,8 @@ class Target:
             self.aws("cloudformation", "describe-stacks", *named, region=entry.region)["Stacks"][0]["StackStatus"]
         )
 
-    def left(self, region: str | None = None) -> dict[str, set[str]]:
-        """What the account still has in one Region, the first stack's unless it is named."""
+    def left(self) -> dict[str, set[str]]:
+        """What the account still has in the Region of the first stack."""
         asked = {
             "stacks": ("cloudformation", "describe-stacks", "Stacks", "StackName"),
             "buckets": ("s3api", "list-buckets", "Buckets", "Name"),
@@ -162,14 +162,10 @@ class Target:
             "services": ("ecs", "list-clusters", "clusterArns", ""),
         }
         found = {
-            what: {
-                str(each[key] if key else each)
-                for each in self.aws(service, operation, region=region).get(answer) or []
-            }
+            what: {str(each[key] if key else each) for each in self.aws(service, operation).get(answer) or []}
             for what, (service, operation, answer, key) in asked.items()
         }
-        own = ("--filters", "Name=is-default,Values=false")
-        networks = self.aws("ec2", "describe-vpcs", *own, region=region)["Vpcs"]
+        networks = self.aws("ec2", "describe-vpcs", "--filters", "Name=is-default,Values=false")["Vpcs"]
         return {**found, "networks": {each["VpcId"] for each in networks}}
 
     def _agree(self, plan: StackPlan) -> bool:

@@ -906,6 +906,8 @@ class Ended:
     result: DeleteResult
     retained: dict[str, set[str]]
     """Logical ids by stack."""
+    snapshots: set[str]
+    """What is kept as a snapshot, by logical id."""
     left: dict[str, dict[str, set[str]]]
     """By Region."""
     rest: dict[str, set[str]]
@@ -934,12 +936,17 @@ def _end(life: Life) -> Ended:
     result = target.delete_as_told(refusals)
     stacks = target.deletions[-1].stacks
     retained = {stack.entry.name: {item.logical_id for item in stack.retained} for stack in stacks if stack.retained}
-    left = {region: target.left(region) for region in target.regions}
-    return Ended(refusals, result, retained, left, _rest(target))
+    snapshots = {item.logical_id for stack in stacks for item in stack.snapshots}
+    left = {region: _left(target, region) for region in target.regions if region != APPLICATION}
+    return Ended(refusals, result, retained, snapshots, {APPLICATION: target.left(), **left}, _rest(target))
+
+
+def _left(target: Target, region: str) -> dict[str, set[str]]:
+    return {"stacks": _stacks(target, region), "log groups": set(retention(target, region))}
 
 
 def _rest(target: Target) -> dict[str, set[str]]:
-    distributions = target.aws("cloudfront", "list-distributions")["DistributionList"].get("Items") or []
+    distributions = target.aws("cloudfront", "list-distributions").get("DistributionList", {}).get("Items") or []
     acls = target.aws("wafv2", "list-web-acls", "--scope", "CLOUDFRONT", region=EDGE)["WebACLs"]
     vaults = [
         each["BackupVaultArn"]
@@ -948,7 +955,9 @@ def _rest(target: Target) -> dict[str, set[str]]:
     ]
     clusters = target.aws("rds", "describe-db-clusters")["DBClusters"]
     caches = target.aws("elasticache", "describe-replication-groups")["ReplicationGroups"]
+    snapshots = target.aws("rds", "describe-db-cluster-snapshots")["DBClusterSnapshots"]
     return {
+        "snapshots": {each["DBClusterIdentifier"] for each in snapshots},
         "distributions": {each["Comment"] for each in distributions},
         "web ACLs": {each["Name"] for each in acls},
         "functions": {each["FunctionName"] for each in target.aws("lambda", "list-functions")["Functions"]},
@@ -969,12 +978,16 @@ def test_dev_goes_in_reverse_order_over_both_regions_and_leaves_the_images_and_p
     assert dev_gone.retained == {}
     gone = [(entry.name, entry.region) for entry in dev_gone.result.deleted]
     assert gone == [(name, ELSEWHERE.get(name, APPLICATION)) for name in reversed(STACKS[1:])]
-    for region, left in dev_gone.left.items():
-        rest = {kind: {name for name in names if not re.search(r"\bprod\b", name)} for kind, names in left.items()}
-        assert rest.pop("stacks") == ({"mealprep-registry"} if region == APPLICATION else set())
-        assert rest.pop("repositories") == ({"mealprep-api"} if region == APPLICATION else set())
-        assert len(rest.pop("networks")) == (1 if region == APPLICATION else 0)
-        assert not any(rest.values())
+    assert dev_gone.snapshots == set()
+    rest = {
+        region: {kind: {name for name in names if not re.search(r"\bprod\b", name)} for kind, names in left.items()}
+        for region, left in dev_gone.left.items()
+    }
+    assert len(rest[APPLICATION].pop("networks")) == 1
+    assert {region: {kind: names for kind, names in left.items() if names} for region, left in rest.items()} == {
+        APPLICATION: {"stacks": {"mealprep-registry"}, "repositories": {"mealprep-api"}},
+        EDGE: {},
+    }
     for names in dev_gone.rest.values():
         assert not {name for name in names if "-dev-" in name}
 
@@ -1001,6 +1014,7 @@ def test_what_prod_keeps_is_there_in_every_region_and_nothing_else(prod: Life, p
             *("StorageBucket", "StorageBucketPolicy", "AppSecretsSecret", "EmailApiKeySecret"),
         },
     }
+    assert prod_gone.snapshots == {"DatabaseCluster", "LookupsReplicationGroup"}
     counted = {
         region: {kind: len(names) for kind, names in left.items() if names and kind != "buckets"}
         for region, left in prod_gone.left.items()
@@ -1018,5 +1032,6 @@ def test_what_prod_keeps_is_there_in_every_region_and_nothing_else(prod: Life, p
         prod.outputs["platform"]["FrontendBucketName"],
     }
     rest = {kind: names for kind, names in prod_gone.rest.items() if names}
-    assert set(rest) == {"vaults"}
+    assert set(rest) == {"vaults", "snapshots"}
+    assert rest["snapshots"] == {"mealprep-prod-cluster"}
     assert {arn.split(":")[3] for arn in rest["vaults"]} == {APPLICATION, REPLICA}
