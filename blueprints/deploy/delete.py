@@ -127,6 +127,9 @@ def _refuse_protected(found: list[tuple[AwsCli, StackEntry, StackState]], deleti
                 f"Key={_BALANCER_SWITCH},Value=false",
             )
             lines.append(f"  {balancer.logical_id}: {cli.command('elbv2', 'modify-load-balancer-attributes', *switch)}")
+        for cluster in _protected_clusters(cli, deletion):
+            off = ("--db-cluster-identifier", cluster.physical_id, "--no-deletion-protection", "--apply-immediately")
+            lines.append(f"  {cluster.logical_id}: {cli.command('rds', 'modify-db-cluster', *off)}")
     if lines:
         first = (
             "Nothing was deleted: these are protected against deletion. When they are really to go, lift it, then "
@@ -144,6 +147,19 @@ def _protected_balancers(cli: AwsCli, deletion: StackDeletion) -> list[StackReso
                 named = ("--load-balancer-arn", item.physical_id)
                 answer = cli.run("elbv2", "describe-load-balancer-attributes", *named)
                 if {"Key": _BALANCER_SWITCH, "Value": "true"} in answer.get("Attributes", ()):
+                    found.append(item)
+    return found
+
+
+def _protected_clusters(cli: AwsCli, deletion: StackDeletion) -> list[StackResource]:
+    """Databases that would stop it as well, whether they leave a snapshot or not."""
+    found = []
+    for item in (*deletion.deleted, *deletion.snapshots):
+        if item.resource_type == "AWS::RDS::DBCluster" and item.physical_id:
+            with suppress(NotFoundError):
+                named = ("--db-cluster-identifier", item.physical_id)
+                (cluster,) = cli.run("rds", "describe-db-clusters", *named)["DBClusters"]
+                if cluster.get("DeletionProtection"):
                     found.append(item)
     return found
 

@@ -1,6 +1,7 @@
 """Deletion protection, which MiniStack keeps but does not enforce."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from blueprints.deploy.emulator import internals
 from blueprints.deploy.emulator.resources import Properties, RefusedError
@@ -12,12 +13,16 @@ def _balancer(physical_id: str, _properties: Properties) -> bool:
     return attributes.get("deletion_protection.enabled") == "true"
 
 
+def _is_on(databases: Mapping[str, Mapping[str, Any]], name: str) -> bool:
+    return bool(databases.get(name, {}).get("DeletionProtection"))
+
+
 _PROTECTED: Mapping[str, Callable[[str, Properties], bool]] = {
     "AWS::Cognito::UserPool": lambda _, properties: properties.get("DeletionProtection") == "ACTIVE",
     "AWS::DynamoDB::Table": lambda _, properties: bool(properties.get("DeletionProtectionEnabled")),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _balancer,
-    "AWS::RDS::DBCluster": lambda _, properties: bool(properties.get("DeletionProtection")),
-    "AWS::RDS::DBInstance": lambda _, properties: bool(properties.get("DeletionProtection")),
+    "AWS::RDS::DBCluster": lambda name, _: _is_on(internals.DATABASE_CLUSTERS, name),
+    "AWS::RDS::DBInstance": lambda name, _: _is_on(internals.DATABASES, name),
 }
 
 
