@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 CHECKOV_VENV := .venv-checkov
 LOCK_VENV := .venv-lock
 CACHE := .cache
+# More than there are cores: tests of deployments wait for the AWS CLI and the emulator half of their time.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 2) * 3 // 2)')
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header
 
@@ -91,7 +93,7 @@ fresh: $(RUNTIME) ## Is output/ what the code renders?
 
 .PHONY: pytest
 pytest: $(DEVELOPMENT) $(CHECKOV) ## Run the tests on all cores, with coverage; TESTS= and OPTIONS= narrow them
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term $(if $(TESTS),,--cov-fail-under=90) \
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term $(if $(TESTS),,--cov-fail-under=90) \
 		$(OPTIONS) $(TESTS)
 
 .PHONY: bench

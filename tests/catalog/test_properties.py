@@ -147,7 +147,7 @@ def build(name: str, values: dict[str, Any]) -> list[Any] | None:
 
 @pytest.mark.row("XX-08")
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_valid_settings_render_within_the_limits(name, data):
     stacks = build(name, data.draw(values_of(name, KINDS[name])))
@@ -160,7 +160,7 @@ def test_any_valid_settings_render_within_the_limits(name, data):
 
 @pytest.mark.row("XX-02")
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_valid_settings_lint_clean(name, data, tmp_path_factory):
     stacks = build(name, data.draw(values_of(name, KINDS[name])))
@@ -176,7 +176,7 @@ WRONG = st.sampled_from([-1, 10**12, "", "Not Valid!", "\u0000", 3.5, [], {"a": 
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_invalid_value_is_refused_by_name_and_value(name, data):
     field = data.draw(st.sampled_from(sorted(KINDS[name].model_fields)))
