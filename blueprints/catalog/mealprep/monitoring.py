@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from blueprints.catalog._part import Part
 from blueprints.catalog.mealprep.data import CACHE, DATABASE
-from blueprints.catalog.mealprep.parts import API, WEB, Part
+from blueprints.catalog.mealprep.parts import API, WEB
 from blueprints.catalog.mealprep.platform import target_group_name
 from blueprints.catalog.mealprep.settings import INSTANCE_MEMORY, MAX_CONNECTIONS, Settings
 from blueprints.components.alarms import (

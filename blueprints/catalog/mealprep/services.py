@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from awacs.aws import Statement
-from troposphere import Ref, Select, Split, ecs
+from troposphere import Ref, ecs
 
 from blueprints.access import grants
-from blueprints.access.connections import Peer, connect, reach_https
-from blueprints.catalog._web_service import ask_for_image, place, task_bounds, working_hours
+from blueprints.access.connections import connect
+from blueprints.catalog._part import Part, container_of_part, stand_on
+from blueprints.catalog._web_service import place, task_bounds, working_hours
 from blueprints.catalog._web_settings import PRODUCTION
 from blueprints.catalog.mealprep.data import CACHE, DATABASE, DATABASE_NAME
-from blueprints.catalog.mealprep.parts import API, WEB, Part
+from blueprints.catalog.mealprep.parts import API, WEB
 from blueprints.catalog.mealprep.platform import target_group_name
 from blueprints.catalog.mealprep.settings import Settings
 from blueprints.components.aurora_server import AuroraServer
@@ -24,7 +25,6 @@ from blueprints.components.cluster import ClusterName
 from blueprints.components.collector import Collector
 from blueprints.components.container import Container
 from blueprints.components.fargate_service import FargateService
-from blueprints.components.repository import image_uri
 from blueprints.components.secret import SecretValue
 from blueprints.components.target_group import Targets
 from blueprints.components.task_size import TaskSize
@@ -66,7 +66,7 @@ def service_stack(settings: Settings, network: Stack | None, data: Stack, platfo
         **settings.api_variables,
     }
     container = replace(
-        _container(stack, settings, API, variables),
+        container_of_part(stack, settings, API, variables),
         secrets=_secrets(stack, settings, data, database, cache),
         # ASP.NET Core puts form files of more than 64 KB into a temporary folder (Microsoft Learn, "Upload files").
         temporary_mebibytes=UPLOAD_MEBIBYTES,
@@ -113,7 +113,7 @@ def web_stack(settings: Settings, network: Stack | None, platform: Stack) -> Sta
     service = _service(
         stack,
         settings,
-        _container(stack, settings, WEB, variables),
+        container_of_part(stack, settings, WEB, variables),
         part=WEB,
         network=network,
         platform=platform,
@@ -126,21 +126,6 @@ def web_stack(settings: Settings, network: Stack | None, platform: Stack) -> Sta
     )
     stack.add(scaling)
     return stack
-
-
-def _container(stack: Stack, settings: Settings, part: Part, variables: Mapping[str, Any]) -> Container:
-    """What runs: an image of the part's repository, told the variables."""
-    tag = ask_for_image(stack, part.repository)
-    return Container(
-        name=part.known_as,
-        image=image_uri(part.repository, tag),
-        port=part.port,
-        environment=variables,
-        health_path=part.health_path if settings.container_health_check else None,
-        start_seconds=settings.start_seconds,
-        user=settings.run_as or None,
-        writable=settings.writable_root or settings.shell,
-    )
 
 
 def _secrets(
@@ -203,13 +188,7 @@ def _service(  # noqa: PLR0913 - what tells the services apart
         sidecars=sidecars,
         physical_name=settings.name(part.known_as),
     )
-    balancer = Peer("Public", stack.from_stack(platform, "LoadBalancerSecurityGroupId"))
-    service.wait_for(*stack.add([*connect(balancer, service), reach_https(service)]))
-    # Not the platform's own output: an output cannot hand on another stack's.
-    stack.output("ClusterName", Select(1, Split("/", service.service.ref())), "The ECS cluster")
-    stack.output("ServiceName", service.service_name, "The ECS service")
-    stack.output("LogGroupName", service.log_group.ref(), "Where the application's log is")
-    return stack.add(service)
+    return stand_on(stack, service, platform)
 
 
 def _scale(stack: Stack, settings: Settings, service: FargateService, platform: Stack) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, LONGEST_STOP, Part
+from blueprints.catalog._part import Part
+from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, LONGEST_STOP
 from blueprints.model.text_file import TextFile
 
 # Images of Docker's own, from Amazon ECR Public: a Python and a Node.js that get security fixes.

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from troposphere import GetStackOutput
 
+from blueprints.catalog._part import Part
 from blueprints.catalog._web_service import FrontDoor, place, protect
 from blueprints.catalog.recipe_chatbot.metrics import groups
-from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, Part
+from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND
 from blueprints.catalog.recipe_chatbot.settings import Settings
 from blueprints.components.blue_green import BlueGreen
 from blueprints.components.cluster import Cluster

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from awacs.aws import Statement
-from troposphere import Select, Split, cloudwatch, ecs
+from troposphere import cloudwatch, ecs
 
 from blueprints.access import grants
-from blueprints.access.connections import Peer, connect, reach_https
-from blueprints.catalog._web_service import ask_for_image, place, task_bounds, working_hours
+from blueprints.access.connections import Peer, connect
+from blueprints.catalog._part import Part, container_of_part, stand_on
+from blueprints.catalog._web_service import place, task_bounds, working_hours
 from blueprints.catalog._web_settings import PRODUCTION
 from blueprints.catalog.recipe_chatbot import data as keys
 from blueprints.catalog.recipe_chatbot.configuration import Configuration
 from blueprints.catalog.recipe_chatbot.metrics import QUEUE_DEPTH, log_metrics
-from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, KEYS, LONGEST_STOP, Part
+from blueprints.catalog.recipe_chatbot.parts import BACKEND, FRONTEND, KEYS, LONGEST_STOP
 from blueprints.catalog.recipe_chatbot.platform import target_group_names
 from blueprints.catalog.recipe_chatbot.settings import Settings
 from blueprints.components.alarms import deployment_alarm
@@ -27,7 +27,6 @@ from blueprints.components.collector import Collector
 from blueprints.components.container import TEMPORARY, Container
 from blueprints.components.fargate_service import FargateService
 from blueprints.components.log_metrics import LogMetrics
-from blueprints.components.repository import image_uri
 from blueprints.components.rollout import Hook, Rollout
 from blueprints.components.secret import SecretValue
 from blueprints.components.service_connect import ServiceConnect
@@ -71,7 +70,8 @@ def backend_stack(settings: Settings, network: Stack | None, data: Stack, platfo
         **settings.backend_variables,
     }
     container = replace(
-        _container(stack, settings, BACKEND, variables),
+        container_of_part(stack, settings, BACKEND, variables),
+        stop_seconds=LONGEST_STOP,
         secrets={**configuration.values, **_keys(stack, data)},
         labels=configuration.labels,
         port_name=BACKEND.known_as,
@@ -107,28 +107,16 @@ def frontend_stack(settings: Settings, network: Stack | None, platform: Stack, b
         "BACKEND_URL": f"http://{BACKEND.known_as}:{BACKEND.port}",
         **settings.frontend_variables,
     }
-    container = replace(_container(stack, settings, FRONTEND, variables), temporary=[*TEMPORARY, NEXT_CACHE])
+    container = replace(
+        container_of_part(stack, settings, FRONTEND, variables),
+        stop_seconds=LONGEST_STOP,
+        temporary=[*TEMPORARY, NEXT_CACHE],
+    )
     service = _service(stack, settings, FRONTEND, container, network=network, platform=platform)
     callee = Peer(BACKEND.name, stack.from_stack(backend, "SecurityGroupId"), BACKEND.port)
     service.wait_for(*stack.add([*connect(service, callee)]))
     _scale(stack, settings, service)
     return stack
-
-
-def _container(stack: Stack, settings: Settings, part: Part, variables: Mapping[str, Any]) -> Container:
-    """What runs: an image of the part's repository, told the variables."""
-    tag = ask_for_image(stack, part.repository)
-    return Container(
-        name=part.known_as,
-        image=image_uri(part.repository, tag),
-        port=part.port,
-        environment=variables,
-        health_path=part.health_path if settings.container_health_check else None,
-        start_seconds=settings.start_seconds,
-        user=settings.run_as or None,
-        writable=settings.writable_root or settings.shell,
-        stop_seconds=LONGEST_STOP,
-    )
 
 
 def _service(  # noqa: PLR0913 - what tells the two services apart
@@ -167,13 +155,7 @@ def _service(  # noqa: PLR0913 - what tells the two services apart
         connect=connection,
         physical_name=settings.name(part.known_as),
     )
-    balancer = Peer("Public", stack.from_stack(platform, "LoadBalancerSecurityGroupId"))
-    service.wait_for(*stack.add([*connect(balancer, service), reach_https(service)]))
-    # Not the cluster's own output: an output cannot hand on another stack's.
-    stack.output("ClusterName", Select(1, Split("/", service.service.ref())), "The ECS cluster")
-    stack.output("ServiceName", service.service_name, "The ECS service")
-    stack.output("LogGroupName", service.log_group.ref(), "Where the application's log is")
-    return stack.add(service)
+    return stand_on(stack, service, platform)
 
 
 def _size(stack: Stack, settings: Settings, part: Part) -> TaskSize:
