@@ -26,6 +26,7 @@ from blueprints.model.context import KEY
 from blueprints.model.errors import TemplateError
 from blueprints.model.retention import holds_data, stamp_retention
 from blueprints.model.settings import Settings
+from blueprints.model.steps import Bundle, OneOffTask, Workload
 
 Thing = TypeVar("Thing", bound=AWSObject | Parameter | Component | Iterable[Any])
 
@@ -106,6 +107,9 @@ class Stack(Template):
         self.images: list[ImageSource] = []
         self.secrets: list[SecretSource] = []
         self.owned_by_ecs: list[str] = []
+        self.bundles: list[Bundle] = []
+        self.tasks: list[OneOffTask] = []
+        self.workloads: list[Workload] = []
         self._data: list[str] = []
 
     def add(self, thing: Thing) -> Thing:

@@ -22,11 +22,15 @@ from pydantic import (
 )
 
 from blueprints.model.errors import ManifestError
+from blueprints.model.steps import Bundle, OneOffTask, Workload  # noqa: TC001 - pydantic reads them at run time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERSION: Literal[1] = 1
+
+# What few stacks have is left out of the file where there is none.
+_RARE = frozenset({"owned_by_ecs", "bundles", "tasks", "workloads"})
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
@@ -114,11 +118,14 @@ class StackEntry(BaseModel):
     owned_by_ecs: tuple[str, ...] = ()  # listener rules whose weights each blue/green deployment rewrites
     images: tuple[ImageEntry, ...] = ()
     secrets: tuple[SecretEntry, ...] = ()
+    bundles: tuple[Bundle, ...] = ()  # uploaded before the stack
+    tasks: tuple[OneOffTask, ...] = ()  # run to their end after it
+    workloads: tuple[Workload, ...] = ()  # applied to its Kubernetes cluster once all stacks are there
     outputs: tuple[str, ...] = ()
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in handler(self).items() if key != "owned_by_ecs" or value}
+        return {key: value for key, value in handler(self).items() if key not in _RARE or value}
 
     def template_path(self, folder: Path) -> Path:
         """Where the YAML stands, given the manifest's folder."""

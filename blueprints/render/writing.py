@@ -164,6 +164,9 @@ def _entry(stack: Stack) -> StackEntry:
         owned_by_ecs=tuple(stack.owned_by_ecs),
         images=tuple(ImageEntry(repository=image.repository, parameter=image.parameter) for image in stack.images),
         secrets=tuple(_secret(secret) for secret in stack.secrets),
+        bundles=tuple(stack.bundles),
+        tasks=tuple(stack.tasks),
+        workloads=tuple(stack.workloads),
         outputs=tuple(stack.outputs),
     )
 
