@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from blueprints.model.errors import ManifestError
-from blueprints.model.steps import Bundle, OneOffTask, Workload  # noqa: TC001 - pydantic reads them at run time
+from blueprints.model.steps import Bundle, OneOffTask, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
