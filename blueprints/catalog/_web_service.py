@@ -8,7 +8,13 @@ from typing import Any
 from troposphere import Sub
 
 from blueprints.access.connections import ANYWHERE
-from blueprints.catalog._web_settings import PublicSettings, TaskSettings, WebServiceSettings, WorkingHours
+from blueprints.catalog._web_settings import (
+    FrontDoorSettings,
+    LoadBalancerSettings,
+    PublicSettings,
+    WebServiceSettings,
+    WorkingHours,
+)
 from blueprints.components.alarms import ServiceAlarms
 from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.autoscaling import ScheduledCapacity
@@ -27,11 +33,11 @@ from blueprints.components.target_group import HealthCheck, TargetGroup
 from blueprints.components.web_acl import WebAcl
 from blueprints.model import parameters
 from blueprints.model.parameters import StackParameter
-from blueprints.model.settings import NetworkSettings
+from blueprints.model.settings import NetworkSettings, Settings
 from blueprints.model.stack import ImageSource, Stack
 
 
-def registry_stack(settings: TaskSettings, repositories: Mapping[str, str]) -> Stack:
+def registry_stack(settings: Settings, repositories: Mapping[str, str]) -> Stack:
     """The repositories of the images, by the name of the service that runs them, in a stack that environments share."""
     stack = Stack(
         "registry",
@@ -100,7 +106,7 @@ def network_stack(  # noqa: PLR0913 - each is a part of the network
     return stack
 
 
-def place(stack: Stack, settings: TaskSettings, producer: Stack | None, *holds: Tenant) -> Network:
+def place(stack: Stack, settings: NetworkSettings, producer: Stack | None, *holds: Tenant) -> Network:
     """The network of what *stack* holds, a load balancer and tasks if not told: another stack's, or one that exists."""
     if producer is None:
         return Network.existing(stack, egress=settings.egress, holds=holds or ("balancer", "tasks"))
@@ -179,14 +185,14 @@ def container_of(
     )
 
 
-def keep_access_logs(data: Stack, settings: PublicSettings) -> None:
+def keep_access_logs(data: Stack, settings: FrontDoorSettings) -> None:
     """A bucket for the load balancer's access logs, where they are asked for."""
     if settings.access_logs:
         bucket = data.add(AccessLogBucket("AccessLog", expire_after_days=settings.log_retention_days))
         data.output("AccessLogBucketName", bucket.bucket.ref(), "The bucket with the load balancer's access logs")
 
 
-def access_logs(stack: Stack, settings: PublicSettings, data: Stack) -> Any | None:
+def access_logs(stack: Stack, settings: FrontDoorSettings, data: Stack) -> Any | None:
     """The name of that bucket."""
     return stack.from_stack(data, "AccessLogBucketName") if settings.access_logs else None
 
@@ -194,7 +200,7 @@ def access_logs(stack: Stack, settings: PublicSettings, data: Stack) -> Any | No
 class FrontDoor:
     """The name and the certificate that a service answers under: parameters first, resources with the load balancer."""
 
-    def __init__(self, stack: Stack, settings: PublicSettings) -> None:
+    def __init__(self, stack: Stack, settings: LoadBalancerSettings) -> None:
         self._stack, self._settings = stack, settings
         self.domain_name: StackParameter | None = None
         self.hosted_zone_id: StackParameter | None = None
@@ -229,7 +235,9 @@ class FrontDoor:
         return Sub(f"{scheme}://${{{balancer.load_balancer.title}.DNSName}}")
 
 
-def protect(stack: Stack, settings: PublicSettings, balancer: LoadBalancer, *, count: Collection[str] = ()) -> None:
+def protect(
+    stack: Stack, settings: LoadBalancerSettings, balancer: LoadBalancer, *, count: Collection[str] = ()
+) -> None:
     """The web ACL before the load balancer, where it is asked for; rules of *count* only count what they match."""
     if settings.waf:
         acl = WebAcl(

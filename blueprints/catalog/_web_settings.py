@@ -73,11 +73,11 @@ class WorkingHours(Settings):
         return self
 
 
-class PublicSettings(TaskSettings):
-    """What services behind a load balancer can be told."""
+class FrontDoorSettings(NetworkSettings):
+    """What can be told of the way in from the internet, whoever makes the load balancer."""
 
     environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "prod": {"keep_data": True, "https": "domain", "access_logs": True, "alarms": True}
+        "prod": {"keep_data": True, "https": "domain", "access_logs": True}
     }
 
     egress: Literal["public", "nat", "nat-per-zone"] = "nat"
@@ -94,16 +94,6 @@ class PublicSettings(TaskSettings):
     """IPv4 range that may connect to the load balancer."""
     access_logs: bool = False
     """Keep the load balancer's access logs in a bucket."""
-    dual_stack: bool = False
-    """Answer over IPv6 too: the load balancer, its subnets and the name; tasks stay on IPv4."""
-    waf: bool = False
-    """Put a web ACL before the load balancer: AWS managed rules and a rate limit."""
-    waf_rate_limit: Annotated[int, Field(ge=10, le=2_000_000_000)] = 2000
-    """Requests of one address in five minutes before the web ACL blocks it."""
-    alarms: bool = False
-    """Alarms on errors, latency, health and load, to an SNS topic."""
-    alert_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
-    """Address that the alarms are sent to; it has to confirm once."""
 
     @model_validator(mode="before")
     @classmethod
@@ -120,12 +110,40 @@ class PublicSettings(TaskSettings):
         return value
 
     @model_validator(mode="after")
-    def _domain_needs_https(self) -> PublicSettings:
+    def _domain_needs_https(self) -> FrontDoorSettings:
         if self.domain_name and self.https != "domain":
             raise SettingsError(
                 f"domain_name: {self.domain_name!r} needs https to be 'domain', got {self.https!r}; leave https out"
             )
         return self
+
+
+class LoadBalancerSettings(FrontDoorSettings):
+    """What can be told of a load balancer of ours."""
+
+    dual_stack: bool = False
+    """Answer over IPv6 too: the load balancer, its subnets and the name; tasks stay on IPv4."""
+    waf: bool = False
+    """Put a web ACL before the load balancer: AWS managed rules and a rate limit."""
+    waf_rate_limit: Annotated[int, Field(ge=10, le=2_000_000_000)] = 2000
+    """Requests of one address in five minutes before the web ACL blocks it."""
+
+
+class AlarmSettings(Settings):
+    """Whether anybody hears when something goes wrong."""
+
+    alarms: bool = False
+    """Alarms on errors, latency, health and load, to an SNS topic."""
+    alert_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+    """Address that the alarms are sent to; it has to confirm once."""
+
+
+class PublicSettings(AlarmSettings, LoadBalancerSettings, TaskSettings):
+    """What services behind a load balancer can be told."""
+
+    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "prod": {**FrontDoorSettings.environment_defaults["prod"], "alarms": True}
+    }
 
 
 class WebServiceSettings(PublicSettings):
