@@ -1,4 +1,4 @@
-"""One CloudFront distribution: a browser application's files, and the API behind a load balancer, under one name."""
+"""A CloudFront distribution: a browser application's files, an API behind a load balancer, or both under one name."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ PriceClass = Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"]
 class Distribution(Component):
     """A distribution with two behaviors: the application's files from a bucket, the API from a load balancer.
 
+    One of the two may be missing; then the other answers everything.
+
     The application routes in the browser, so a CloudFront Function turns every path without an extension into
     /index.html, and the answer is 200. A custom error response would do that to every 403 and 404 of the distribution,
     so callers of the API would get a page where there is an error. A file that is missing stays an error (403, because
@@ -65,19 +67,22 @@ class Distribution(Component):
     Args:
         name: first part of the logical ids, and of the names of the function and the origin access control.
         frontend_bucket: holds the application's files; None when a service behind the load balancer serves the pages.
-        api_origin: domain name of the load balancer: its own, or with HTTPS one that its certificate names.
+        api_origin: domain name of the load balancer: its own, or with HTTPS one that its certificate names; None
+            where the distribution has the application's files alone.
         origin_header: name and value of the header by which the load balancer's rules know this distribution; the
             value is a dynamic reference, so that no template shows it.
         origin_https: CloudFront talks HTTPS to the load balancer.
         web_acl_arn: ARN of a web ACL of scope CLOUDFRONT, or None for none.
         certificate_arn: ARN of a certificate in us-east-1 for the *aliases*.
         aliases: names that people use, each on one distribution only, in all accounts.
-        api_paths: path patterns that go to the load balancer.
+        api_paths: path patterns of the API, which go to the load balancer; without a bucket all others do too, as
+            pages for people. None at all: all of it is an API, over HTTPS alone.
         price_class: the edge locations that answer; PriceClass_100 is North America, Europe and Israel.
         read_seconds: how long the load balancer may be silent, 1 to 120 seconds.
 
     Raises:
-        SettingsError: aliases without a certificate, or a name or number that CloudFront refuses.
+        SettingsError: no origin at all, a load balancer without the header that it knows, aliases without a
+            certificate, or a name or number that CloudFront refuses.
 
     """
 
@@ -86,20 +91,31 @@ class Distribution(Component):
         name: str,
         *,
         frontend_bucket: FrontendBucket | None,
-        api_origin: Any,
-        origin_header: tuple[str, Any],
-        origin_https: bool,
-        web_acl_arn: Any | None,
+        api_origin: Any | None = None,
+        origin_header: tuple[str, Any] | None = None,
+        origin_https: bool = False,
+        web_acl_arn: Any | None = None,
         certificate_arn: Any | None = None,
         aliases: Sequence[Any] = (),
         api_paths: Sequence[str] = ("/api/*",),
         price_class: PriceClass = "PriceClass_100",
         read_seconds: int = 60,
     ) -> None:
-        _check(name, origin_header[0], read_seconds)
+        _check(name, read_seconds)
+        if (api_origin is None) is not (origin_header is None):
+            raise SettingsError(
+                f"{name}: api_origin and origin_header belong together; give both: a load balancer knows us by a header"
+            )
         self.frontend = None if frontend_bucket is None else _Frontend(name, frontend_bucket)
-        balancer = _load_balancer(api_origin, origin_header, https=origin_https, read_seconds=read_seconds)
-        config = _config(self.frontend, balancer, api_paths)
+        config = _config()
+        if api_origin is not None and origin_header is not None:
+            _check_header(name, origin_header[0])
+            balancer = _load_balancer(api_origin, origin_header, https=origin_https, read_seconds=read_seconds)
+            _answer_from_balancer(config, balancer, api_paths)
+        if self.frontend is not None:
+            _answer_from_files(config, self.frontend)
+        if not config.Origins:
+            raise SettingsError(f"{name}: there is nothing to answer from; give frontend_bucket, api_origin or both")
         config.PriceClass = price_class
         config.ViewerCertificate = _viewer_certificate(name, certificate_arn, aliases)
         if aliases:
@@ -187,9 +203,15 @@ class _Frontend(Component):
         )
 
 
-def _config(
-    frontend: _Frontend | None, balancer: cloudfront.Origin, api_paths: Sequence[str]
-) -> cloudfront.DistributionConfig:
+def _config() -> cloudfront.DistributionConfig:
+    return cloudfront.DistributionConfig(
+        Comment=StackName, Enabled=True, HttpVersion="http2and3", IPV6Enabled=True, Origins=[]
+    )
+
+
+def _answer_from_balancer(
+    config: cloudfront.DistributionConfig, balancer: cloudfront.Origin, api_paths: Sequence[str]
+) -> None:
     passed_on: dict[str, Any] = {
         "TargetOriginId": LOAD_BALANCER,
         "AllowedMethods": EVERY_METHOD,
@@ -198,24 +220,22 @@ def _config(
         "OriginRequestPolicyId": ALL_VIEWER_EXCEPT_HOST_HEADER,
         "ResponseHeadersPolicyId": SECURITY_HEADERS,
     }
-    config = cloudfront.DistributionConfig(
-        Comment=StackName,
-        Enabled=True,
-        HttpVersion="http2and3",
-        IPV6Enabled=True,
-        Origins=[balancer],
-        DefaultCacheBehavior=cloudfront.DefaultCacheBehavior(ViewerProtocolPolicy="redirect-to-https", **passed_on),
-        # A redirect would let a program send its token in the clear first, with every call and unnoticed.
-        CacheBehaviors=[
+    config.Origins = [balancer]
+    # A redirect would let a program send its token in the clear first, with every call and unnoticed; people's browsers
+    # ask for pages, where there are any.
+    policy = "redirect-to-https" if api_paths else "https-only"
+    config.DefaultCacheBehavior = cloudfront.DefaultCacheBehavior(ViewerProtocolPolicy=policy, **passed_on)
+    if api_paths:
+        config.CacheBehaviors = [
             cloudfront.CacheBehavior(PathPattern=path, ViewerProtocolPolicy="https-only", **passed_on)
             for path in api_paths
-        ],
-    )
-    if frontend is not None:
-        config.DefaultRootObject = "index.html"
-        config.Origins = [frontend.origin(), balancer]
-        config.DefaultCacheBehavior = frontend.behavior()
-    return config
+        ]
+
+
+def _answer_from_files(config: cloudfront.DistributionConfig, frontend: _Frontend) -> None:
+    config.DefaultRootObject = "index.html"
+    config.Origins = [frontend.origin(), *config.Origins]
+    config.DefaultCacheBehavior = frontend.behavior()
 
 
 def _load_balancer(domain_name: Any, header: tuple[str, Any], *, https: bool, read_seconds: int) -> cloudfront.Origin:
@@ -246,18 +266,21 @@ def _viewer_certificate(name: str, arn: Any | None, aliases: Sequence[Any]) -> c
     return cloudfront.ViewerCertificate(CloudFrontDefaultCertificate=True)
 
 
-def _check(name: str, header: str, read_seconds: int) -> None:
+def _check(name: str, read_seconds: int) -> None:
     if len(name) > LONGEST_NAME:
         raise SettingsError(
             f"{name}: the names of the function and the origin access control start with it and take {LONGEST_NAME} "
             "characters of it at most; shorten it"
         )
+    if not 1 <= read_seconds <= MOST_READ_SECONDS:
+        raise SettingsError(
+            f"{name}: read_seconds is {read_seconds}; CloudFront waits 1 to {MOST_READ_SECONDS} seconds for an origin"
+        )
+
+
+def _check_header(name: str, header: str) -> None:
     if header.lower().startswith(REFUSED_HEADERS):
         raise SettingsError(
             f"{name}: CloudFront adds no header {header!r}; take a name that starts with none of "
             f"{', '.join(REFUSED_HEADERS)}"
-        )
-    if not 1 <= read_seconds <= MOST_READ_SECONDS:
-        raise SettingsError(
-            f"{name}: read_seconds is {read_seconds}; CloudFront waits 1 to {MOST_READ_SECONDS} seconds for an origin"
         )

@@ -288,3 +288,30 @@ def test_a_name_too_long_for_its_function_is_refused():
         Distribution(
             "W" * 28, frontend_bucket=None, api_origin="a", origin_header=HEADER, origin_https=True, web_acl_arn=None
         )
+
+
+def test_files_alone_are_answered_without_a_load_balancer(config_of):
+    config = config_of(api_origin=None, origin_header=None, origin_https=False)
+    assert [origin["Id"] for origin in config["Origins"]] == ["Frontend"]
+    assert "CacheBehaviors" not in config
+    assert config["DefaultCacheBehavior"]["TargetOriginId"] == "Frontend"
+
+
+def test_an_api_alone_is_answered_by_the_load_balancer_over_https_only(config_of):
+    config = config_of(pages="service", api_paths=())
+    assert [origin["Id"] for origin in config["Origins"]] == ["LoadBalancer"]
+    assert "CacheBehaviors" not in config
+    assert config["DefaultCacheBehavior"]["ViewerProtocolPolicy"] == "https-only"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"api_origin": None, "origin_header": None}, "nothing to answer from"),
+        ({"origin_header": None}, "belong together"),
+        ({"api_origin": None}, "belong together"),
+    ],
+)
+def test_a_distribution_without_an_origin_or_with_half_of_one_is_refused(options, said):
+    with pytest.raises(SettingsError, match=said):
+        distribution(None, **options)
