@@ -27,7 +27,7 @@ class Container:
     Args:
         name: its name in the task.
         image: the image to run, by URI.
-        port: the TCP port that it listens on.
+        port: the TCP port that it listens on; None where nothing listens, and then nothing is asked inside either.
         environment: plain values that it is told.
         secrets: values that ECS reads for it when it starts.
         health_path: path that answers 200 when it is well, asked from inside as well; None asks nothing inside.
@@ -39,6 +39,7 @@ class Container:
         port_name: a name for the port, by which Service Connect finds it.
         protocol: what is spoken on a port that has a name.
         labels: Docker labels; a new value makes new tasks.
+        command: what runs instead of the image's own command, word by word.
 
     Raises:
         SettingsError: a plain value and a secret have the same name, which ECS refuses.
@@ -46,7 +47,7 @@ class Container:
 
     name: str
     image: Any
-    port: int
+    port: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, SecretValue] = field(default_factory=dict)
     health_path: str | None = "/health"
@@ -59,6 +60,7 @@ class Container:
     port_name: str | None = None
     protocol: Literal["http", "http2", "grpc"] = "http"
     labels: Mapping[str, Any] = field(default_factory=dict)
+    command: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         twice = sorted(self.environment.keys() & self.secrets.keys())
@@ -73,22 +75,25 @@ def definition(container: Container, log_group: logs.LogGroup, *, stream_prefix:
         Name=container.name,
         Image=container.image,
         Essential=True,
-        PortMappings=[_port_mapping(container)],
+        PortMappings=[] if container.port is None else [_port_mapping(container)],
         Environment=[ecs.Environment(Name=key, Value=value) for key, value in container.environment.items()],
         Secrets=secrets,
         LogConfiguration=log_configuration(log_group, stream_prefix),
         LinuxParameters=_linux_parameters(container),
         ReadonlyRootFilesystem=not container.writable,
     )
-    if not secrets:
-        del made.properties["Secrets"]
+    for absent in ("PortMappings", "Secrets"):
+        if not made.properties[absent]:
+            del made.properties[absent]
+    if container.command:
+        made.Command = list(container.command)
     if container.stop_seconds is not None:
         made.StopTimeout = container.stop_seconds
     if container.labels:
         made.DockerLabels = dict(container.labels)
     if container.user is not None:
         made.User = container.user
-    if container.health_path is not None:
+    if container.port is not None and container.health_path is not None:
         made.HealthCheck = _health_check(container, container.health_path)
     return made
 
@@ -112,7 +117,7 @@ def log_configuration(log_group: logs.LogGroup, stream_prefix: str) -> ecs.LogCo
 
 def _linux_parameters(container: Container) -> ecs.LinuxParameters:
     parameters = ecs.LinuxParameters(InitProcessEnabled=True)
-    if container.port > PRIVILEGED_PORTS:
+    if container.port is None or container.port > PRIVILEGED_PORTS:
         parameters.Capabilities = ecs.KernelCapabilities(Drop=["ALL"])
     if not container.writable:
         parameters.Tmpfs = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from awacs.aws import Statement
-from troposphere import AWSObject, Join, Select, Split, Sub, Tags, ecs, iam, logs
+from troposphere import AWSObject, Join, Select, Split, Tags, ecs, logs
 
 from blueprints.access import grants
 from blueprints.access.connections import closed_security_group
@@ -16,6 +16,7 @@ from blueprints.components.network import Network
 from blueprints.components.rollout import Rollout
 from blueprints.components.service_connect import ServiceConnect
 from blueprints.components.target_group import TargetGroup, Targets
+from blueprints.components.task_definition import execution_role, task_definition, task_role
 from blueprints.components.task_size import TaskSize
 from blueprints.model.component import Component
 from blueprints.model.context import because
@@ -63,7 +64,8 @@ class FargateService(Component):
         physical_name: service and task family, where a document names them.
 
     Raises:
-        SettingsError: a shell is asked for in a container whose root file system is read-only.
+        SettingsError: a shell is asked for in a container whose root file system is read-only, or the container has no
+            port.
     """
 
     def __init__(  # noqa: PLR0913 - each is a decision of the architect's
@@ -95,7 +97,7 @@ class FargateService(Component):
             raise SettingsError(
                 f"shell: ECS Exec writes to the root file system; make container {container.name} writable"
             )
-        self.name, self.port = name, container.port
+        self.name, self.port = name, _port(container)
         self._container, self._cluster = container, cluster
         self.security_group = closed_security_group(name, network.vpc_id, f"Tasks of {name}", group_name=group_name)
         self.log_group = because(
@@ -104,8 +106,8 @@ class FargateService(Component):
         )
         if log_group_name is not None:
             self.log_group.LogGroupName = log_group_name
-        self.execution_role = self._execution_role(repository)
-        self.task_role = self._task_role([*may, *([grants.open_shell()] if shell else [])])
+        self.execution_role = execution_role(name, container, repository, self.log_group)
+        self.task_role = task_role(name, [*may, *([grants.open_shell()] if shell else [])])
         self.task_definition = self._task_definition(size, physical_name, sidecars, arm=arm)
         self.service = self._service(network, targets, after, grace_seconds, capacity, rollout=rollout, shell=shell)
         if rollout.shift is not None:
@@ -147,42 +149,6 @@ class FargateService(Component):
         """The name of the cluster that it runs in."""
         return self._cluster.reference
 
-    def _execution_role(self, repository: str) -> iam.Role:
-        secrets = self._container.secrets.values()
-        in_secrets_manager = [value.readable for value in secrets if not value.in_parameter_store]
-        in_parameter_store = [value.readable for value in secrets if value.in_parameter_store]
-        statements = [
-            grants.log_in_to_registry(),
-            grants.pull_image(repository),
-            grants.write_logs(self.log_group),
-        ]
-        if in_secrets_manager:
-            statements.append(grants.read_secrets(in_secrets_manager))
-        if in_parameter_store:
-            statements.append(grants.read_parameters(in_parameter_store))
-        if any(value.in_parameter_store and value.encrypted for value in secrets):
-            statements.append(grants.decrypt_parameters())
-        return because(
-            "What ECS itself does to start a task: pull its image, read its secrets, open its log.",
-            iam.Role(
-                f"{self.name}ExecutionRole",
-                AssumeRolePolicyDocument=grants.trust("ecs-tasks"),
-                Policies=[grants.policy("StartTasks", *statements)],
-            ),
-            must=["Names its repository, its secrets and its log group, and no others"],
-        )
-
-    def _task_role(self, statements: Sequence[Statement]) -> iam.Role:
-        role = iam.Role(
-            f"{self.name}TaskRole",
-            AssumeRolePolicyDocument=grants.trust(
-                "ecs-tasks", source_arn=Sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:*")
-            ),
-        )
-        if statements:
-            role.Policies = [grants.policy("Application", *statements)]
-        return because("What the application itself may do" + ("." if statements else ": nothing in AWS."), role)
-
     def _task_definition(
         self, size: TaskSize, family: str | None, sidecars: Sequence[ecs.ContainerDefinition], *, arm: bool
     ) -> ecs.TaskDefinition:
@@ -194,22 +160,18 @@ class FargateService(Component):
             application.DependsOn = [
                 ecs.ContainerDependency(ContainerName=sidecar.Name, Condition="START") for sidecar in sidecars
             ]
-        made = ecs.TaskDefinition(
-            f"{self.name}TaskDefinition",
-            RequiresCompatibilities=["FARGATE"],
-            NetworkMode="awsvpc",
-            Cpu=size.cpu.ref(),
-            Memory=size.memory.ref(),
-            RuntimePlatform=ecs.RuntimePlatform(
-                OperatingSystemFamily="LINUX", CpuArchitecture="ARM64" if arm else "X86_64"
-            ),
-            ExecutionRoleArn=self.execution_role.get_att("Arn"),
-            TaskRoleArn=self.task_role.get_att("Arn"),
-            ContainerDefinitions=[application, *sidecars],
+        made = task_definition(
+            self.name,
+            "What a task is: each change makes a new revision and the service rolls to it.",
+            containers=[application, *sidecars],
+            size=size,
+            execution=self.execution_role,
+            task=self.task_role,
+            arm=arm,
         )
         if family is not None:
             made.Family = family
-        return because("What a task is: each change makes a new revision and the service rolls to it.", made)
+        return made
 
     def _service(  # noqa: PLR0913
         self,
@@ -256,3 +218,9 @@ class FargateService(Component):
             must=["Waits for the listener", "Turns a failed deployment back"],
             mutable="free-to-tune",
         )
+
+
+def _port(container: Container) -> int:
+    if container.port is None:
+        raise SettingsError(f"container {container.name}: a service is reached on a port; give the container's port")
+    return container.port
