@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from blueprints.catalog.mealprep.settings import EDGE_REGION, Settings
-from blueprints.components.domain import Certificate
-from blueprints.components.web_acl import WebAcl
+from blueprints.catalog._edge import edge_stack as stack_at_the_edge
+from blueprints.catalog.mealprep.settings import Settings
 from blueprints.model import parameters
 from blueprints.model.stack import Stack
 
@@ -14,28 +13,10 @@ COUNTED = {"SizeRestrictions_BODY", "CrossSiteScripting_BODY", "GenericLFI_BODY"
 
 def edge_stack(settings: Settings) -> Stack | None:
     """Nothing at all where there is neither a web ACL nor a domain."""
-    if not settings.waf and settings.https == "off":
-        return None
-    stack = Stack(
-        "edge",
+    return stack_at_the_edge(
         settings,
-        region=EDGE_REGION,
-        description=f"Web ACL and certificate of {settings.project} {settings.environment}, for CloudFront",
-        arch="CloudFront takes both from one Region only, wherever the application runs",
+        names={"Public": parameters.domain_name(settings.domain_name)} if settings.https == "domain" else {},
+        hosted_zone_id=settings.hosted_zone_id,
+        rate_limit=settings.waf_rate_limit if settings.waf else None,
+        counted=COUNTED,
     )
-    if settings.waf:
-        acl = WebAcl(
-            "Public",
-            scope="CLOUDFRONT",
-            count=COUNTED,
-            rate_limit=settings.waf_rate_limit,
-            log_retention_days=settings.log_retention_days,
-        )
-        stack.add(acl)
-        stack.output("WebAclArn", acl.arn, "The web ACL that the distribution names")
-    if settings.https == "domain":
-        name = stack.add(parameters.domain_name(settings.domain_name))
-        zone = stack.add(parameters.hosted_zone_id(settings.hosted_zone_id))
-        certificate = stack.add(Certificate("Public", domain_name=name, hosted_zone_id=zone))
-        stack.output("CertificateArn", certificate.arn, "The certificate of the public name")
-    return stack

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from troposphere import GetStackOutput, Sub
 
+from blueprints.catalog._edge import OriginNames
 from blueprints.catalog._web_service import place
 from blueprints.catalog.mealprep.data import identifier_path
 from blueprints.catalog.mealprep.parts import API, WEB
@@ -15,7 +14,6 @@ from blueprints.components.autoscaling import request_label
 from blueprints.components.cluster import Cluster
 from blueprints.components.dashboard import Group, GroupedDashboard
 from blueprints.components.distribution import Distribution
-from blueprints.components.domain import AliasRecord, Certificate, DistributionRecord
 from blueprints.components.frontend_bucket import FrontendBucket
 from blueprints.components.listener_rule import Requests, listener_rule
 from blueprints.components.load_balancer import LoadBalancer
@@ -42,7 +40,12 @@ def platform_stack(settings: Settings, network_stack: Stack | None, data: Stack,
     )
     network = place(stack, settings, network_stack, "balancer")
     prefix_list = stack.add(parameters.cloudfront_prefix_list(settings.region))
-    names = _Names(stack, settings)
+    names = OriginNames(
+        stack,
+        https=settings.https == "domain",
+        domain_name=settings.domain_name,
+        hosted_zone_id=settings.hosted_zone_id,
+    )
     secret = stack.add(OriginSecret("Origin", generation=settings.origin_generation))
     targets = {
         part.name: stack.add(TargetGroup(part.name, network=network, port=part.port, health_check=part.health_check))
@@ -97,43 +100,6 @@ def platform_stack(settings: Settings, network_stack: Stack | None, data: Stack,
     return stack
 
 
-class _Names:
-    """The public name and the load balancer's own, with a certificate for each, where there is a domain."""
-
-    def __init__(self, stack: Stack, settings: Settings) -> None:
-        self._stack = stack
-        self.public: Any | None = None
-        self.origin: Any | None = None
-        self.origin_certificate: Any | None = None
-        if settings.https == "domain":
-            name = stack.add(parameters.domain_name(settings.domain_name))
-            self._zone = stack.add(parameters.hosted_zone_id(settings.hosted_zone_id))
-            self.public, self.origin = name.ref(), Sub(f"origin.${{{name.title}}}")
-            certificate = Certificate("Origin", domain_name=self.origin, hosted_zone_id=self._zone)
-            self.origin_certificate = stack.add(certificate).arn
-
-    def lead_to(self, balancer: LoadBalancer, distribution: Distribution) -> None:
-        """Write the records: the public name leads to CloudFront, the origin's to the load balancer."""
-        if self.public is None:
-            return
-        self._stack.add(
-            [
-                DistributionRecord(
-                    "Public",
-                    domain_name=self.public,
-                    hosted_zone_id=self._zone,
-                    distribution=distribution.domain_name,
-                ),
-                AliasRecord(
-                    "Origin",
-                    domain_name=self.origin,
-                    hosted_zone_id=self._zone,
-                    load_balancer=balancer.load_balancer,
-                ),
-            ]
-        )
-
-
 def _publish(  # noqa: PLR0913 - all that others read
     stack: Stack,
     *,
@@ -141,7 +107,7 @@ def _publish(  # noqa: PLR0913 - all that others read
     distribution: Distribution,
     cluster: Cluster,
     targets: dict[str, TargetGroup],
-    names: _Names,
+    names: OriginNames,
     bucket: FrontendBucket | None,
 ) -> None:
     domain = "${DomainName}" if names.public is not None else f"${{{distribution.distribution.title}.DomainName}}"

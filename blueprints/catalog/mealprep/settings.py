@@ -21,9 +21,6 @@ from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import DOMAIN_PATTERN
 from blueprints.model.settings import ShortTagValue, Zones
 
-# CloudFront takes web ACLs and certificates of this Region only.
-EDGE_REGION = "us-east-1"
-
 # Memory of an Aurora instance in GiB (Amazon Aurora User Guide, "Hardware specifications for DB instance classes").
 INSTANCE_MEMORY = {
     "db.t4g.medium": 4,
