@@ -462,9 +462,9 @@ def use_connection(connection_arn: Any) -> Statement:
     return allow("UseConnection", codeconnections_actions.UseConnection, on=[connection_arn])
 
 
-def run_builds(project_arn: Any) -> Statement:
-    """Start builds of one project and ask how they went."""
-    return allow("RunBuilds", codebuild_actions.BatchGetBuilds, codebuild_actions.StartBuild, on=[project_arn])
+def run_builds(*project_arns: Any) -> Statement:
+    """Start builds of these projects and ask how they went."""
+    return allow("RunBuilds", codebuild_actions.BatchGetBuilds, codebuild_actions.StartBuild, on=project_arns)
 
 
 def exchange_artifacts(bucket_arn: Any) -> Statement:
@@ -489,8 +489,9 @@ def read_artifacts(bucket_arn: Any) -> Statement:
     )
 
 
-def deploy_by_change_set(stack_name: str) -> Statement:
-    """Make, read, execute and drop change sets of one stack; what they may change is its deployment role's affair."""
+def deploy_by_change_set(*stack_names: str) -> Statement:
+    """Make, read, execute and drop change sets of these stacks; what they may change is a deployment role's affair."""
+    stacks = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/"
     return allow(
         "DeployByChangeSet",
         cloudformation_actions.CreateChangeSet,
@@ -498,7 +499,7 @@ def deploy_by_change_set(stack_name: str) -> Statement:
         cloudformation_actions.DescribeChangeSet,
         cloudformation_actions.DescribeStacks,
         cloudformation_actions.ExecuteChangeSet,
-        on=[Sub(f"arn:${{AWS::Partition}}:cloudformation:${{AWS::Region}}:${{AWS::AccountId}}:stack/{stack_name}/*")],
+        on=[Sub(f"{stacks}{name}/*") for name in stack_names],
     )
 
 

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Take an image that was pushed to the service: what a delivery does, read from output/.../manifest.json.
+
+  deliver.py upload MANIFEST TAG     zip and upload source bundles
+  deliver.py run MANIFEST            run one-off tasks to their end
+  deliver.py apply MANIFEST TAG      apply Kubernetes manifests, the migration first
+  deliver.py deploy MANIFEST TAG     all of these, with a deployment of each stack that has an image
+  deliver.py image MANIFEST          print Region and repository of the image
+
+It needs Python, the AWS CLI and, for `apply`, kubectl; the stacks have to be there already.
+"""
+
+import argparse
+import io
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+
+MARK = re.compile(r"\$\{(!?)([A-Za-z][A-Za-z0-9_]*)\}")
+TASK_MINUTES = 60
+JOB_MINUTES = 60
+ROLLOUT_MINUTES = 15
+POLL_SECONDS = 5
+
+
+class Delivery:
+    """One architecture in one environment, as its manifest describes it."""
+
+    def __init__(self, manifest, tag=None, role_arn=None):
+        self.folder = manifest.parent
+        self.stacks = json.loads(manifest.read_text(encoding="utf-8"))["stacks"]
+        self.tag, self.role_arn = tag, role_arn
+        self.known = {}
+
+    def image(self):
+        for stack in self.stacks:
+            for image in stack["images"]:
+                return stack["region"], image["repository"]
+            for workload in stack.get("workloads", []):
+                return stack["region"], workload["repository"]
+        raise SystemExit("No stack of this manifest has an image")
+
+    def deploy(self):
+        for stack in self.stacks:
+            self.upload(stack)
+            if stack["images"]:
+                self.update(stack)
+            self.run(stack)
+        for stack in self.stacks:
+            self.apply(stack)
+
+    def update(self, stack):
+        say(f"Deploy {stack['stack_name']} with {self.tag}")
+        tags = [f"{image['parameter']}={self.tag}" for image in stack["images"]]
+        command = ["cloudformation", "deploy", "--stack-name", stack["stack_name"], "--no-fail-on-empty-changeset"]
+        command += ["--template-file", str(self.folder / stack["yaml"]), "--parameter-overrides", *tags]
+        command += ["--capabilities", *stack["capabilities"]] if stack["capabilities"] else []
+        command += ["--role-arn", self.role_arn] if self.role_arn else []
+        tool("aws", *command, "--region", stack["region"])
+        self.known.pop(stack["name"], None)
+
+    def upload(self, stack):
+        for bundle in stack.get("bundles", []):
+            values = {one["name"]: one["default"] for one in stack["parameters"] if one.get("default") is not None}
+            values |= {image["parameter"]: self.tag for image in stack["images"]}
+            values |= self.outputs(bundle["values"])
+            key, bucket = fill(bundle["key"], values), self.output(bundle["bucket"])
+            say(f"Upload s3://{bucket}/{key}")
+            with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+                file.write(zipped(self.folder.parent / bundle["folder"], values))
+                file.flush()
+                command = ["put-object", "--bucket", bucket, "--key", key, "--body", file.name]
+                tool("aws", "s3api", *command, "--region", stack["region"])
+
+    def run(self, stack):
+        for task in stack.get("tasks", []):
+            self.run_task(task, stack["region"])
+
+    def run_task(self, task, region):
+        say(f"Run {task['name']}")
+        cluster = self.output(task["cluster"])
+        network = {
+            "subnets": [one for subnet in task["subnets"] for one in self.output(subnet).split(",")],
+            "securityGroups": [self.output(task["security_group"])],
+            "assignPublicIp": "ENABLED" if task.get("public_address") else "DISABLED",
+        }
+        command = ["run-task", "--cluster", cluster, "--task-definition", self.output(task["task_definition"])]
+        command += ["--launch-type", "FARGATE", "--count", "1"]
+        command += ["--network-configuration", json.dumps({"awsvpcConfiguration": network})]
+        began = int(time.time() * 1000)
+        answer = ask("ecs", *command, region=region)
+        if not answer["tasks"]:
+            raise SystemExit(f"{task['name']} could not be started: {answer['failures']}")
+        stopped = self.wait_for_task(cluster, answer["tasks"][0]["taskArn"], region)
+        self.show_log(self.output(task["log_group"]), began, region)
+        code = next((one.get("exitCode") for one in stopped["containers"] if one["name"] == task["container"]), None)
+        if code != 0:
+            raise SystemExit(
+                f"{task['name']} ended with {code} ({stopped.get('stoppedReason', 'no reason given')}): "
+                "what runs was not changed"
+            )
+
+    def wait_for_task(self, cluster, arn, region):
+        until = time.monotonic() + TASK_MINUTES * 60
+        while time.monotonic() < until:
+            command = ["describe-tasks", "--cluster", cluster, "--tasks", arn]
+            # Right after it was started, a task may not be found yet.
+            for task in ask("ecs", *command, region=region)["tasks"]:
+                if task["lastStatus"] == "STOPPED":
+                    return task
+            time.sleep(POLL_SECONDS)
+        raise SystemExit(f"{arn} still runs after {TASK_MINUTES} minutes; it goes on, this delivery does not")
+
+    def show_log(self, group, began, region):
+        command = ["filter-log-events", "--log-group-name", group, "--start-time", str(began)]
+        for event in ask("logs", *command, region=region)["events"]:
+            say(f"  {event['message']}")
+
+    def apply(self, stack):
+        for workload in stack.get("workloads", []):
+            self.apply_workload(workload, stack["region"])
+
+    def apply_workload(self, workload, region):
+        values = self.outputs(workload["values"]) | {"IMAGE_TAG": self.tag}
+        name, namespace = self.output(workload["cluster"]), workload["namespace"]
+        tool("aws", "eks", "update-kubeconfig", "--name", name, "--region", region)
+        job = fill(workload.get("job", ""), values)
+        for path in sorted((self.folder.parent / workload["folder"]).glob("*.yaml")):
+            text = fill(path.read_text(encoding="utf-8"), values)
+            say(f"Apply {path.name}")
+            tool("kubectl", "apply", "--filename", "-", text=text)
+            if job and re.search(r"^kind: Job$", text, re.MULTILINE):
+                self.wait_for_job(job, namespace)
+        rollout = ["rollout", "status", f"deployment/{workload['deployment']}", "--namespace", namespace]
+        tool("kubectl", *rollout, f"--timeout={ROLLOUT_MINUTES}m")
+
+    def wait_for_job(self, job, namespace):
+        until = time.monotonic() + JOB_MINUTES * 60
+        ended = {}
+        while not ended and time.monotonic() < until:
+            text = tool("kubectl", "get", "job", job, "--namespace", namespace, "--output", "json", quiet=True)
+            conditions = json.loads(text)["status"].get("conditions", [])
+            ended = {one["type"] for one in conditions if one["status"] == "True"} & {"Complete", "Failed"}
+            if not ended:
+                time.sleep(POLL_SECONDS)
+        tool("kubectl", "logs", f"job/{job}", "--namespace", namespace, "--tail=200", fatal=False)
+        if ended != {"Complete"}:
+            how = "failed" if ended else f"still runs after {JOB_MINUTES} minutes"
+            raise SystemExit(f"Job {job} {how}: the Deployment was not changed")
+
+    def output(self, where):
+        """The value of a stack's output; a stack is asked once, and again after it was deployed."""
+        stack = next(one for one in self.stacks if one["name"] == where["stack"])
+        if stack["name"] not in self.known:
+            command = ["describe-stacks", "--stack-name", stack["stack_name"]]
+            found = ask("cloudformation", *command, region=stack["region"])["Stacks"][0]
+            self.known[stack["name"]] = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+        if where["output"] not in self.known[stack["name"]]:
+            raise SystemExit(f"Stack {stack['stack_name']} has no output {where['output']}: deploy it first")
+        return self.known[stack["name"]][where["output"]]
+
+    def outputs(self, wanted):
+        return {name: self.output(where) for name, where in wanted.items()}
+
+
+def zipped(folder, values):
+    """The files below a folder, filled, with the same bytes for the same texts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, fill(path.read_text(encoding="utf-8"), values))
+    return buffer.getvalue()
+
+
+def fill(text, values):
+    """Put values in place of ${NAME}; ${!NAME} becomes ${NAME}. A value must not end the string that it stands in."""
+
+    def value(found):
+        kept, name = found.groups()
+        if kept:
+            return f"${{{name}}}"
+        if name not in values:
+            raise SystemExit(f"Nothing is known that could be put in place of {found[0]}")
+        if not values[name].isprintable() or set(values[name]) & set("\"'\\"):
+            raise SystemExit(f"The value of {found[0]} has quotes, backslashes or control characters in it")
+        return values[name]
+
+    return MARK.sub(value, text)
+
+
+def ask(service, *command, region):
+    return json.loads(tool("aws", service, *command, "--region", region, "--output", "json", quiet=True))
+
+
+def tool(*command, text=None, quiet=False, fatal=True):
+    """Run a program; what it says on standard error is shown, what it answers is shown unless it is asked for."""
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=False)
+    if done.stdout and not quiet:
+        say(done.stdout.rstrip())
+    if done.returncode and fatal:
+        raise SystemExit(f"{' '.join(command[:3])} ended with {done.returncode}")
+    return done.stdout
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=["upload", "run", "apply", "deploy", "image"])
+    parser.add_argument("manifest", type=pathlib.Path)
+    parser.add_argument("tag", nargs="?", help="tag of the image")
+    parser.add_argument("--role-arn", help="the role that CloudFormation deploys with")
+    given = parser.parse_args()
+    if given.step in {"upload", "apply", "deploy"} and not given.tag:
+        parser.error(f"{given.step} needs the image's tag")
+    delivery = Delivery(given.manifest, given.tag, given.role_arn)
+    if given.step == "image":
+        say(" ".join(delivery.image()))
+    elif given.step == "deploy":
+        delivery.deploy()
+    else:
+        for stack in delivery.stacks:
+            getattr(delivery, given.step)(stack)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
