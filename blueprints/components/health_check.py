@@ -1,4 +1,4 @@
-"""Whether the public name answers, asked from outside by Route 53."""
+"""Whether a public name answers, asked from outside by Route 53."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from blueprints.model.errors import SettingsError
 # "Monitoring health checks using CloudWatch"), and an alarm reads metrics of its own Region only.
 METRICS_REGION = "us-east-1"
 
+HTTP = 80
+
 MINUTE = 60
 INTERVAL_SECONDS = 30  # 10 or 30; 10 costs extra
 FAILURES = 3  # Route 53's default, of 1 to 10
 LONGEST_PATH = 255
 
+ADVICE = "The public name does not answer from outside. Look at the load balancer's healthy hosts first, then at DNS"
+
 
 class PublicHealthCheck(Component):
-    """A request over HTTPS from many places in the world, each every 30 seconds; three failures in a row count.
+    """A request from many places in the world, each every 30 seconds; three failures in a row count.
 
     A status from 200 to 399 within two seconds is well; the certificate is not looked at (Amazon Route 53 Developer
     Guide, "How Route 53 determines whether a health check is healthy"). A name is asked over IPv4 alone, and from
@@ -32,12 +36,13 @@ class PublicHealthCheck(Component):
         name: first part of the logical ids.
         domain_name: the public name.
         path: what is asked for, with the leading slash.
+        https: ask over HTTPS on port 443, or over HTTP on port 80 where nothing else listens.
 
     Raises:
         SettingsError: the path does not begin with a slash, or is longer than 255 characters.
     """
 
-    def __init__(self, name: str, *, domain_name: Any, path: str = "/") -> None:
+    def __init__(self, name: str, *, domain_name: Any, path: str = "/", https: bool = True) -> None:
         if not path.startswith("/") or len(path) > LONGEST_PATH:
             raise SettingsError(
                 f"{name}: path {path!r} is not allowed; begin it with / and take {LONGEST_PATH} characters at most"
@@ -47,15 +52,7 @@ class PublicHealthCheck(Component):
             "Asks for the public name from outside: DNS, load balancer and tasks at once.",
             route53.HealthCheck(
                 f"{name}HealthCheck",
-                HealthCheckConfig=route53.HealthCheckConfig(
-                    Type="HTTPS",
-                    FullyQualifiedDomainName=domain_name,
-                    Port=HTTPS,
-                    ResourcePath=path,
-                    EnableSNI=True,  # the load balancer picks the certificate by the name that is asked for
-                    RequestInterval=INTERVAL_SECONDS,
-                    FailureThreshold=FAILURES,
-                ),
+                HealthCheckConfig=_config(domain_name, path, https=https),
                 HealthCheckTags=Tags(Name=Sub(f"${{AWS::StackName}}-{name.lower()}")),
             ),
             must=["Clients may come from anywhere, or the check always fails"],
@@ -67,18 +64,16 @@ class PublicHealthCheck(Component):
         """The id that its metrics carry as the dimension HealthCheckId."""
         return self.health_check.ref()
 
-    def alarm(self, topic: Any, *, region: str) -> cloudwatch.Alarm | None:
+    def alarm(self, topic: Any, *, region: str, words: str = ADVICE) -> cloudwatch.Alarm | None:
         """An alarm for the stack to add, or None in a Region that has no metrics of health checks.
 
         Args:
             topic: ARN of a topic of the same Region, which hears when the alarm goes off and when it is over.
             region: the stack's Region.
+            words: what is wrong when it goes off, and where to look.
         """
         if region != METRICS_REGION:
             return None
-        words = (
-            "The public name does not answer from outside. Look at the load balancer's healthy hosts first, then at DNS"
-        )
         return because(
             f"{words}.",
             cloudwatch.Alarm(
@@ -98,3 +93,17 @@ class PublicHealthCheck(Component):
             ),
             mutable="free-to-tune",
         )
+
+
+def _config(domain_name: Any, path: str, *, https: bool) -> route53.HealthCheckConfig:
+    made = route53.HealthCheckConfig(
+        Type="HTTPS" if https else "HTTP",
+        FullyQualifiedDomainName=domain_name,
+        Port=HTTPS if https else HTTP,
+        ResourcePath=path,
+        RequestInterval=INTERVAL_SECONDS,
+        FailureThreshold=FAILURES,
+    )
+    if https:
+        made.EnableSNI = True  # the load balancer picks the certificate by the name that is asked for
+    return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from troposphere import AWSObject
 
 # Types that a final snapshot can bring back: CloudFormation takes it before it deletes (DeletionPolicy attribute).
-SNAPSHOTS = frozenset({"AWS::ElastiCache::ReplicationGroup", "AWS::RDS::DBCluster"})
+SNAPSHOTS = frozenset({"AWS::ElastiCache::ReplicationGroup", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance"})
 
 RETAINS = frozenset(
     {

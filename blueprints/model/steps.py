@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,11 @@ class Chart:
         repository: URL of the chart repository.
         version: the chart's version; never a range.
         namespace: where it is installed.
-        values: Helm values; ``${NAME}`` stands for one of the workload's values.
+        values: Helm values, nested as the chart has them; ``${NAME}`` stands for one of the workload's values.
     """
 
     name: str
     repository: str
     version: str
     namespace: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)

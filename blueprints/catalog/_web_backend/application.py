@@ -1,0 +1,73 @@
+"""The application's contract: what it is told, by the same names in all runtimes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blueprints.access.connections import Peer
+from blueprints.catalog._web_backend.settings import ApplicationSettings
+from blueprints.components.postgres import PORT
+from blueprints.components.secret import SecretValue
+from blueprints.model.stack import SecretSource, Stack
+
+# First part of the logical ids of what serves the application, of the database, and the database's user.
+API = "Api"
+DATABASE = "Database"
+DATABASE_USER = "app"
+MIGRATION = "Migration"
+
+# Where the image has the certificates of RDS (Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection").
+CA_BUNDLE = "/etc/ssl/certs/rds-global-bundle.pem"
+
+
+def variables(settings: ApplicationSettings, *, database_host: Any, cors_origins: Any) -> dict[str, Any]:
+    """The plain variables; host and origins come from where the runtime finds them.
+
+    TLS with a checked certificate: ``verify-full`` is what libpq and asyncpg call it.
+    """
+    parts = {
+        "DATABASE_HOST": database_host,
+        "DATABASE_PORT": str(PORT),
+        "DATABASE_NAME": settings.database_name,
+        "DATABASE_USER": DATABASE_USER,
+        "DATABASE_SSLMODE": "verify-full",
+        "DATABASE_SSLROOTCERT": CA_BUNDLE,
+    }
+    return {
+        "ENVIRONMENT": settings.environment,
+        "LOG_LEVEL": settings.log_level,
+        "CORS_ORIGINS": cors_origins,
+        "WEB_CONCURRENCY": str(settings.workers),
+        **(parts if settings.database_as == "parts" else {}),
+        "DATABASE_POOL_MIN": str(settings.pool_min),
+        "DATABASE_POOL_MAX": str(settings.pool_max),
+        **settings.variables,
+    }
+
+
+def secret_outputs(settings: ApplicationSettings) -> dict[str, str]:
+    """The secret variables, with the outputs of the data stack that hold their secrets' ARNs."""
+    database = "DATABASE_URL" if settings.database_as == "url" else "DATABASE_PASSWORD"
+    output = "Url" if settings.database_as == "url" else "Password"
+    return {database: f"{DATABASE}{output}Arn", **{name: f"{secret_id(name)}Arn" for name in settings.secrets}}
+
+
+def secret_id(variable: str) -> str:
+    """First part of the logical id of a secret variable: ``STRIPE_API_KEY`` is StripeApiKey."""
+    return "".join(word.capitalize() for word in variable.split("_"))
+
+
+def secret_values(stack: Stack, settings: ApplicationSettings, data: Stack) -> dict[str, SecretValue]:
+    """The secret variables as CloudFormation hands them on; a deployment looks whether people put theirs."""
+    stack.secrets += [SecretSource(name, stack=data.name, output=f"{secret_id(name)}Arn") for name in settings.secrets]
+    return {name: SecretValue(stack.from_stack(data, output)) for name, output in secret_outputs(settings).items()}
+
+
+def database(stack: Stack, data: Stack) -> Peer:
+    """The database, for connections that *stack* owns."""
+    return Peer(DATABASE, stack.from_stack(data, f"{DATABASE}SecurityGroupId"), PORT)
+
+
+def database_host(stack: Stack, data: Stack) -> Any:
+    """The database's name in DNS."""
+    return stack.from_stack(data, f"{DATABASE}Host")
