@@ -1,0 +1,351 @@
+"""A PostgreSQL database on one instance of RDS, with storage that grows and a password of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from troposphere import Sub, rds, secretsmanager
+
+from blueprints.access.connections import closed_security_group
+from blueprints.components.generated_password import GeneratedPassword, generation_suffix, replaceable
+from blueprints.components.network import Network
+from blueprints.components.postgres import MOST_BACKUP_DAYS, PORT
+from blueprints.components.postgres_names import checked_database, checked_user
+from blueprints.components.secret import SecretValue
+from blueprints.model.component import Component
+from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
+from blueprints.model.parameters import StackParameter
+from blueprints.model.stack import Stack
+
+ENGINE = "postgres"
+MAJOR_VERSION = "17"
+# Minor versions that an instance can be made with, each on all classes below (DescribeDBEngineVersions and
+# DescribeOrderableDBInstanceOptions, as cfn-lint carries them).
+MINOR_VERSIONS = ("17.5", "17.6", "17.7", "17.8", "17.9", "17.10", "17.11")
+
+DatabaseClass = Literal["db.t3.micro", "db.t4g.micro", "db.t4g.small", "db.t4g.medium", "db.m7g.large"]
+# GiB (Amazon RDS User Guide, "Hardware specifications for DB instance classes").
+INSTANCE_MEMORY: dict[DatabaseClass, int] = {
+    "db.t3.micro": 1,
+    "db.t4g.micro": 1,
+    "db.t4g.small": 2,
+    "db.t4g.medium": 4,
+    "db.m7g.large": 8,
+}
+
+MIB = 1024**2
+# What RDS's default of max_connections counts for a connection, and where it ends: LEAST({DBInstanceClassMemory/
+# 9531392}, 5000) (Amazon RDS User Guide, "Quotas and constraints", maximum number of database connections).
+BYTES_PER_CONNECTION = 9531392
+MOST_CONNECTIONS = 5000
+# DBInstanceClassMemory is the class's memory less what the operating system and RDS's own processes take, and AWS does
+# not publish it. People read max_connections as 181 on db.t4g.small, 198 and 413 on 2 and 4 GiB of T2, 856 on db.m4.
+# large; with this much less, no result is above what they read.
+RESERVED_MIB = 350
+RESERVED_SHARE = 1 / 32
+
+# GiB of gp3 (CreateDBInstance, AllocatedStorage).
+LEAST_STORAGE, MOST_STORAGE = 20, 65536
+# "At least 10% more than the current allocated storage" (Amazon RDS User Guide, storage autoscaling).
+LEAST_GROWTH = 1.1
+
+# UTC, half an hour at least, not at the same time (CreateDBInstance).
+BACKUP_WINDOW = "03:00-04:00"
+MAINTENANCE_WINDOW = "sun:04:00-sun:05:00"
+# Performance Insights keeps seven days without charge; the standard mode of Database Insights shows them.
+INSIGHTS_DAYS = 7
+# Valid until 2061, and RDS renews the server's certificate below it by itself (Amazon RDS User Guide, "Using SSL/TLS").
+CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
+# Where the application's image has https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem.
+CERTIFICATE_BUNDLE = "/etc/ssl/certs/rds-global-bundle.pem"
+SSL_MODE = "verify-full"
+
+PARAMETERS = {
+    "rds.force_ssl": "1",  # RDS's default since 15, said because nobody may turn it off
+    "log_min_duration_statement": "1000",  # ms; nothing is logged by default
+    "log_lock_waits": "1",  # who waits longer than deadlock_timeout, a second: what a migration does to others
+    "log_parameter_max_length": "0",  # bytes; values bound to a logged statement are people's data
+}
+
+
+def max_connections(instance_class: DatabaseClass) -> int:
+    """How many connections an instance of this class takes at least, where its max_connections is RDS's default.
+
+    A careful estimate, because no attribute tells the number; ``SHOW max_connections`` does. PostgreSQL keeps three
+    of them for superusers (superuser_reserved_connections), and RDS itself connects too.
+    """
+    mib = INSTANCE_MEMORY[instance_class] * 1024
+    left = (mib * (1 - RESERVED_SHARE) - RESERVED_MIB) * MIB
+    return min(int(left / BYTES_PER_CONNECTION), MOST_CONNECTIONS)
+
+
+def is_burstable(instance_class: DatabaseClass) -> bool:
+    """Whether the class earns and spends CPU credits; in RDS, T3 and T4g go on without, for a charge."""
+    return instance_class.startswith("db.t")
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A database to connect to: one of this stack or one of another.
+
+    Every secret is a plain string. ``url`` is a whole connection URL, where the instance has one.
+    """
+
+    name: str
+    security_group_id: Any
+    host: Any
+    identifier: Any
+    database: str
+    user: str
+    password: SecretValue
+    url: SecretValue | None = None
+    port: int = PORT
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """Environment variables that tell where the database is; none where the URL says it all."""
+        if self.url is not None:
+            return {}
+        return {
+            "DATABASE_HOST": self.host,
+            "DATABASE_PORT": str(self.port),
+            "DATABASE_NAME": self.database,
+            "DATABASE_USER": self.user,
+            "DATABASE_SSLMODE": SSL_MODE,
+            "DATABASE_SSLROOTCERT": CERTIFICATE_BUNDLE,
+        }
+
+    @property
+    def secrets(self) -> dict[str, SecretValue]:
+        """Environment variables whose values are secrets."""
+        return {"DATABASE_PASSWORD": self.password} if self.url is None else {"DATABASE_URL": self.url}
+
+    @classmethod
+    def from_stack(  # noqa: PLR0913 - what no output has to tell
+        cls, stack: Stack, producer: Stack, name: str, *, database: str, user: str, as_url: bool = False
+    ) -> PostgresServer:
+        """The database server called *name* that another stack made, read from its outputs."""
+        return cls(
+            name=name,
+            security_group_id=stack.from_stack(producer, f"{name}SecurityGroupId"),
+            host=stack.from_stack(producer, f"{name}Host"),
+            identifier=stack.from_stack(producer, f"{name}Identifier"),
+            database=database,
+            user=user,
+            password=SecretValue(stack.from_stack(producer, f"{name}PasswordArn")),
+            url=SecretValue(stack.from_stack(producer, f"{name}UrlArn")) if as_url else None,
+        )
+
+
+class PostgresInstance(Component):
+    """RDS for PostgreSQL 17 on one instance: encrypted, private, TLS only, no way in until connections say so.
+
+    A new password (*password_generation*) is set at once. From then on the old one opens no new connections, so who
+    uses it is deployed right after. PostgreSQL's log goes to a log group that RDS makes and names after the instance;
+    it never expires until somebody gives it a retention.
+
+    Args:
+        name: first part of the logical ids.
+        network: the instance stands in its data subnets, or in the private ones where it has none.
+        keep: refuse to be deleted, by anyone, and leave a snapshot and the automatic backups behind.
+        database: name of the database that is made with the instance.
+        user: the master user.
+        instance_class: the size.
+        storage_gib: gp3 storage at first, 20 GiB at least. It comes with 3,000 IOPS and 125 MiB/s.
+        maximum_storage_gib: how far RDS may enlarge it when a tenth is left; *storage_gib* again for not at all. It
+            never shrinks.
+        multi_az: a standby in a second zone, which takes over and takes no connections before; doubles the price.
+        backup_days: how far back the instance can be restored, 1 to 35 days.
+        password_generation: which password it has, from 1 up.
+        as_url: also keep a connection URL as a secret, for applications that read DATABASE_URL.
+
+    Raises:
+        SettingsError: RDS does not take one of these.
+
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a decision of the architect's
+        self,
+        name: str,
+        *,
+        network: Network,
+        keep: bool,
+        database: str,
+        user: str = "app",
+        instance_class: DatabaseClass = "db.t3.micro",
+        storage_gib: int = 20,
+        maximum_storage_gib: int = 100,
+        multi_az: bool = False,
+        backup_days: int = 7,
+        password_generation: int = 1,
+        as_url: bool = False,
+    ) -> None:
+        _check(name, instance_class, storage_gib, maximum_storage_gib, backup_days)
+        self.name, self.port = name, PORT
+        self._database, self._user = checked_database(name, database), checked_user(name, user)
+        self.engine_version = _engine_version(name)
+        self.security_group = closed_security_group(name, network.vpc_id, f"PostgreSQL of {name}")
+        self.subnet_group = _subnet_group(name, network)
+        self.parameter_group = _parameter_group(name)
+        self.password = GeneratedPassword(name, description=f"Master user of {name}", generation=password_generation)
+        self.instance = self._instance(instance_class, multi_az=multi_az, backup_days=backup_days, keep=keep)
+        self.instance.AllocatedStorage = str(storage_gib)
+        if maximum_storage_gib > storage_gib:
+            self.instance.MaxAllocatedStorage = maximum_storage_gib
+        self.url = self._url(password_generation) if as_url else None
+
+    @property
+    def security_group_id(self) -> Any:
+        """The id of the security group that connections are made to."""
+        return self.security_group.get_att("GroupId")
+
+    @property
+    def arn(self) -> Any:
+        """The instance's ARN, for backups."""
+        return self.instance.get_att("DBInstanceArn")
+
+    @property
+    def server(self) -> PostgresServer:
+        """What a client connects to."""
+        return PostgresServer(
+            name=self.name,
+            security_group_id=self.security_group_id,
+            host=self.instance.get_att("Endpoint.Address"),
+            identifier=self.instance.ref(),
+            database=self._database,
+            user=self._user,
+            password=self.password.value,
+            url=None if self.url is None else SecretValue(self.url.ref()),
+        )
+
+    def publish(self, stack: Stack) -> None:
+        """Write the outputs that ``PostgresServer.from_stack`` reads."""
+        name, server = self.name, self.server
+        stack.output(f"{name}SecurityGroupId", server.security_group_id, f"Security group of {name}")
+        stack.output(f"{name}Host", server.host, f"Host name of {name}, PostgreSQL with TLS on port {PORT}")
+        stack.output(f"{name}Identifier", server.identifier, f"What metrics and commands call {name}")
+        stack.output(f"{name}PasswordArn", server.password.source, f"Password of {name}; the whole value of the secret")
+        if server.url is not None:
+            stack.output(f"{name}UrlArn", server.url.source, f"Connection URL of {name}; the whole value of the secret")
+
+    def _instance(self, instance_class: str, *, multi_az: bool, backup_days: int, keep: bool) -> rds.DBInstance:
+        return because(
+            "Keeps relational data, in two zones with MultiAZ.",
+            rds.DBInstance(
+                f"{self.name}Instance",
+                Engine=ENGINE,
+                EngineVersion=self.engine_version.ref(),
+                # After its standard support a forgotten version is upgraded, not charged for by vCPU and hour.
+                EngineLifecycleSupport="open-source-rds-extended-support-disabled",
+                # After an upgrade of RDS's own the template's version is the lower one, and RDS does not go back: every
+                # later update of the stack would fail.
+                AutoMinorVersionUpgrade=False,
+                DBInstanceClass=instance_class,
+                DBName=self._database,
+                MasterUsername=self._user,
+                MasterUserPassword=Sub(self.password.reference),
+                EnableIAMDatabaseAuthentication=True,
+                CACertificateIdentifier=CERTIFICATE_AUTHORITY,
+                DBSubnetGroupName=self.subnet_group.ref(),
+                DBParameterGroupName=self.parameter_group.ref(),
+                VPCSecurityGroups=[self.security_group_id],
+                Port=str(PORT),
+                PubliclyAccessible=False,
+                MultiAZ=multi_az,
+                StorageType="gp3",  # below 400 GiB RDS refuses IOPS and throughput
+                StorageEncrypted=True,
+                **_protected(backup_days, keep=keep),
+                **_watched(),
+            ),
+            must=[
+                "Engine, database name, user, encryption and subnet group stay: a change makes a new, empty database"
+            ],
+            mutable="change-with-constraints",
+        )
+
+    def _url(self, generation: int) -> secretsmanager.Secret:
+        address = f"${{{self.instance.title}.Endpoint.Address}}:{PORT}/{self._database}"
+        query = f"sslmode={SSL_MODE}&sslrootcert={CERTIFICATE_BUNDLE}"
+        return because(
+            "Host and password in one variable. CloudFormation puts the password in when it makes the secret.",
+            secretsmanager.Secret(
+                f"{self.name}Url{generation_suffix(self.name, generation)}",
+                Description=f"Connection URL of {self.name}",
+                SecretString=Sub(f"postgresql://{self._user}:{self.password.reference}@{address}?{query}"),
+                **replaceable(),
+            ),
+            must=["A new password comes with a new generation: another logical id, which whoever reads it notices"],
+        )
+
+
+def _protected(backup_days: int, *, keep: bool) -> dict[str, Any]:
+    return {
+        "BackupRetentionPeriod": backup_days,
+        "PreferredBackupWindow": BACKUP_WINDOW,
+        "PreferredMaintenanceWindow": MAINTENANCE_WINDOW,
+        "CopyTagsToSnapshot": True,
+        "DeleteAutomatedBackups": not keep,
+        "DeletionProtection": keep,
+    }
+
+
+def _watched() -> dict[str, Any]:
+    return {
+        "EnableCloudwatchLogsExports": ["postgresql", "upgrade"],
+        "DatabaseInsightsMode": "standard",
+        "EnablePerformanceInsights": True,
+        "PerformanceInsightsRetentionPeriod": INSIGHTS_DAYS,
+    }
+
+
+def _engine_version(name: str) -> StackParameter:
+    return StackParameter(
+        f"{name}EngineVersion",
+        group="Database",
+        label="PostgreSQL version",
+        description="Version of PostgreSQL; an instance can go up, and never down",
+        default=MINOR_VERSIONS[-1],
+        allowed=MINOR_VERSIONS,
+        constraint="A version that RDS makes instances with",
+    )
+
+
+def _subnet_group(name: str, network: Network) -> rds.DBSubnetGroup:
+    own = network.data_subnets is not None
+    return because(
+        "Keeps the database in subnets without a way to the internet." if own else "Keeps the database private.",
+        rds.DBSubnetGroup(
+            f"{name}SubnetGroup",
+            DBSubnetGroupDescription=f"Subnets of {name}",
+            SubnetIds=network.data_subnets if own else network.private_subnets,
+        ),
+    )
+
+
+def _parameter_group(name: str) -> rds.DBParameterGroup:
+    return because(
+        "Asks for TLS, and logs slow statements and long waits for locks.",
+        rds.DBParameterGroup(
+            f"{name}ParameterGroup",
+            Description=f"Settings of {name}",
+            Family=f"{ENGINE}{MAJOR_VERSION}",  # cannot change: a new major version takes a new group
+            Parameters=dict(PARAMETERS),
+        ),
+        must=["rds.force_ssl stays 1"],
+    )
+
+
+def _check(name: str, instance_class: str, storage: int, maximum: int, backup_days: int) -> None:
+    if instance_class not in INSTANCE_MEMORY:
+        raise SettingsError(f"{name}: instance_class is {instance_class!r}; choose one of {', '.join(INSTANCE_MEMORY)}")
+    if not LEAST_STORAGE <= storage <= MOST_STORAGE:
+        raise SettingsError(f"{name}: storage_gib is {storage}; gp3 takes {LEAST_STORAGE} to {MOST_STORAGE} GiB")
+    if maximum != storage and not storage * LEAST_GROWTH <= maximum <= MOST_STORAGE:
+        raise SettingsError(
+            f"{name}: maximum_storage_gib is {maximum}; it takes a tenth more than storage_gib, {storage}, up to "
+            f"{MOST_STORAGE}, or {storage} for storage that stays as it is"
+        )
+    if not 1 <= backup_days <= MOST_BACKUP_DAYS:
+        raise SettingsError(f"{name}: backup_days is {backup_days}; RDS keeps 1 to {MOST_BACKUP_DAYS} days")
