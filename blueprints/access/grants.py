@@ -49,11 +49,16 @@ from blueprints.model.errors import TooBroadError
 UNSCOPED = frozenset(
     {
         "acm:ListCertificates",
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeNotificationConfigurations",
+        "autoscaling:DescribeScalingActivities",
         # Since 2026 a data set, but an account has exactly one, called default: the namespace is what narrows it.
         "cloudwatch:PutMetricData",
         "ec2:DescribeAccountAttributes",
         "ec2:DescribeAvailabilityZones",
         "ec2:DescribeDhcpOptions",
+        "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstanceTopology",
         "ec2:DescribeInstanceTypes",
         "ec2:DescribeInstances",
@@ -68,6 +73,7 @@ UNSCOPED = frozenset(
         "ec2:DescribeVpcs",
         "ecr:GetAuthorizationToken",
         "elasticloadbalancing:DescribeCapacityReservation",
+        "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeListenerAttributes",
         "elasticloadbalancing:DescribeListenerCertificates",
         "elasticloadbalancing:DescribeListeners",
