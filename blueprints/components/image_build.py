@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import copy
+from typing import Any
 
-from troposphere import Sub, codebuild, iam, logs, s3
+from troposphere import Sub, s3
 
 from blueprints.access import grants
-from blueprints.model.component import Component
-from blueprints.model.context import because
-
-BUILD_IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
-BUILD_MINUTES = 30
+from blueprints.components.build_project import BuildProject, Commands
 
 # What CodeBuild runs. Tags of the repository never move, so a commit that was pushed before is not built again.
-BUILD_SPEC = {
+BUILD_SPEC: dict[str, Any] = {
     "version": 0.2,
     "env": {"shell": "bash", "exported-variables": ["IMAGE_TAG"]},
     "phases": {
@@ -36,7 +33,7 @@ BUILD_SPEC = {
 }
 
 
-class ImageBuild(Component):
+class ImageBuild(BuildProject):
     """A CodeBuild project that a pipeline starts; it hands on the tag that it pushed as IMAGE_TAG.
 
     Args:
@@ -45,60 +42,39 @@ class ImageBuild(Component):
         folder: the folder with the Dockerfile, in the source code.
         artifacts: the bucket where the pipeline leaves the source code.
         log_retention_days: days that the build's log is kept.
+        arm: build for Graviton, on Graviton.
 
     """
 
-    def __init__(
-        self, name: str, *, repository: str, folder: str, artifacts: s3.Bucket, log_retention_days: int
+    def __init__(  # noqa: PLR0913 - each is a fact about the image
+        self,
+        name: str,
+        *,
+        repository: str,
+        folder: str,
+        artifacts: s3.Bucket,
+        log_retention_days: int,
+        arm: bool = False,
     ) -> None:
-        self._name = name
-        self.log_group = because(
-            "Shows what the build did.", logs.LogGroup(f"{name}BuildLogGroup", RetentionInDays=log_retention_days)
-        )
-        self.role = self._role(repository, artifacts)
-        self.project = self._project(repository, folder)
-
-    def _role(self, repository: str, artifacts: s3.Bucket) -> iam.Role:
-        builds = Sub("arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/*")
-        return because(
-            "What a build may do: push to one repository, write one log, read the source code.",
-            iam.Role(
-                f"{self._name}BuildRole",
-                AssumeRolePolicyDocument=grants.trust("codebuild", source_arn=builds),
-                Policies=[
-                    grants.policy(
-                        "Build",
-                        grants.log_in_to_registry(),
-                        grants.push_image(repository),
-                        grants.write_logs(self.log_group),
-                        grants.read_artifacts(artifacts.get_att("Arn")),
-                    )
-                ],
-            ),
-        )
-
-    def _project(self, repository: str, folder: str) -> codebuild.Project:
         registry = Sub("${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}")
-        variables = {"REGISTRY": registry, "REPOSITORY": repository, "BUILD_FOLDER": folder}
-        return because(
+        super().__init__(
+            f"{name}Build",
             "Builds the image of a commit for the processors that it runs on, and pushes it under the commit's id.",
-            codebuild.Project(
-                f"{self._name}Build",
-                ServiceRole=self.role.get_att("Arn"),
-                Source=codebuild.Source(Type="CODEPIPELINE", BuildSpec=json.dumps(BUILD_SPEC, indent=2)),
-                Artifacts=codebuild.Artifacts(Type="CODEPIPELINE"),
-                Environment=codebuild.Environment(
-                    Type="LINUX_CONTAINER",
-                    ComputeType="BUILD_GENERAL1_SMALL",
-                    Image=BUILD_IMAGE,
-                    PrivilegedMode=True,  # docker build needs a Docker daemon, which runs in privileged containers only
-                    EnvironmentVariables=[
-                        codebuild.EnvironmentVariable(Name=key, Value=value) for key, value in variables.items()
-                    ],
-                ),
-                LogsConfig=codebuild.LogsConfig(
-                    CloudWatchLogs=codebuild.CloudWatchLogs(Status="ENABLED", GroupName=self.log_group.ref())
-                ),
-                TimeoutInMinutes=BUILD_MINUTES,
+            commands=Commands(
+                _for_arm(BUILD_SPEC) if arm else BUILD_SPEC,
+                {"REGISTRY": registry, "REPOSITORY": repository, "BUILD_FOLDER": folder},
+                [grants.log_in_to_registry(), grants.push_image(repository)],
+                docker=True,
+                arm=arm,
             ),
+            artifacts=artifacts,
+            log_retention_days=log_retention_days,
+            role="What a build may do: push to one repository, write one log, read the source code.",
         )
+
+
+def _for_arm(specification: dict[str, Any]) -> dict[str, Any]:
+    changed = copy.deepcopy(specification)
+    build = changed["phases"]["build"]
+    build["commands"] = [command.replace("linux/amd64", "linux/arm64") for command in build["commands"]]
+    return changed

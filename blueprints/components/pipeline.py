@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from troposphere import Parameter, Select, Split, StackId, Sub, codeconnections,
 
 from blueprints.access import grants
 from blueprints.components.bucket import Bucket
+from blueprints.components.build_project import BuildProject
 from blueprints.components.image_build import ImageBuild
 from blueprints.model.component import Component
 from blueprints.model.context import because
@@ -21,6 +22,9 @@ from blueprints.model.parameters import StackParameter
 LONGEST_NAME = 32 - 9
 
 CHANGE_SET = "pipeline"
+
+# The tag that the build of the image hands on.
+TAG = "#{Build.IMAGE_TAG}"
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,49 @@ class Deployment:
     stack_name: str
     template: str
     role_arn: Any
-    approval: bool
+    approval: bool = False
     capabilities: str = "CAPABILITY_IAM"
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def steps(self) -> list[Step]:
+        """Show what would change, ask where somebody has to agree, change it."""
+        ask = [ApprovalStep(f"Look at the change set {CHANGE_SET} of {self.stack_name} in CloudFormation")]
+        return [PrepareStep("Prepare", self), *(ask if self.approval else []), ExecuteStep("Execute", self)]
+
+
+@dataclass(frozen=True)
+class PrepareStep:
+    """Make a change set with the new image's tag."""
+
+    name: str
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class ExecuteStep:
+    """Execute the change set that was made."""
+
+    name: str
+    deployment: Deployment
+
+
+@dataclass(frozen=True)
+class ApprovalStep:
+    """Wait for a person, and say what to look at; at most 1,000 characters."""
+
+    about: str
+    name: str = "Approve"
+
+
+@dataclass(frozen=True)
+class BuildStep:
+    """Run commands over the source code; they find the new image's tag in IMAGE_TAG."""
+
+    name: str
+    build: BuildProject
+
+
+Step = PrepareStep | ExecuteStep | ApprovalStep | BuildStep
 
 
 def source_repository(default: str | None = None) -> StackParameter:
@@ -116,7 +160,7 @@ def deployment_role_arn() -> StackParameter:
 
 
 class Pipeline(Component):
-    """Source, build, change set, approval, deployment.
+    """Source, build, and the steps of a deployment one after the other.
 
     The connection to the source code is made PENDING: somebody has to open it once in the console (Developer Tools,
     Settings, Connections) and let AWS in at the provider; before that every run fails at its first step.
@@ -125,34 +169,39 @@ class Pipeline(Component):
         name: first part of the logical ids.
         source: where commits come from.
         repository: the ECR repository that images are pushed to.
-        deployment: what is deployed, and in whose name.
+        deployment: what is deployed and in whose name, or the steps that this takes.
         log_retention_days: days that the build's log is kept.
+        artifacts: where files are handed on, when the builds of steps know it already; or one is made.
+        arm: build the image for Graviton.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of a delivery
         self,
         name: str,
         *,
         source: SourceCode,
         repository: str,
-        deployment: Deployment,
+        deployment: Deployment | Sequence[Step],
         log_retention_days: int = 30,
+        artifacts: Bucket | None = None,
+        arm: bool = False,
     ) -> None:
         if len(name) > LONGEST_NAME:
             raise SettingsError(f"{name}: the connection's name starts with it and takes {LONGEST_NAME} characters")
-        self._name, self._source, self._deployment = name, source, deployment
+        self._name, self._source = name, source
+        self._steps = deployment.steps() if isinstance(deployment, Deployment) else list(deployment)
         self.connection = self._connection()
-        self.artifacts = Bucket(
-            f"{name}Artifacts", why="Hands files from one step of the pipeline to the next.", expire_after_days=30
-        )
+        self.artifacts = artifacts or artifacts_bucket(name)
         self.build = ImageBuild(
             name,
             repository=repository,
             folder=source.folder,
             artifacts=self.artifacts.bucket,
             log_retention_days=log_retention_days,
+            arm=arm,
         )
+        self.builds = [step.build for step in self._steps if isinstance(step, BuildStep)]
         self.role = self._role()
         self.pipeline = self._pipeline()
 
@@ -169,21 +218,23 @@ class Pipeline(Component):
         )
 
     def _role(self) -> iam.Role:
+        statements = [
+            grants.use_connection(self.connection.ref()),
+            grants.exchange_artifacts(self.artifacts.bucket.get_att("Arn")),
+            grants.run_builds(*(build.project.get_att("Arn") for build in (self.build, *self.builds))),
+        ]
+        deployments = [step.deployment for step in self._steps if isinstance(step, PrepareStep)]
+        if deployments:
+            statements.append(grants.deploy_by_change_set(*(one.stack_name for one in deployments)))
+            statements.append(grants.hand_role_to("cloudformation", deployments[0].role_arn))
+        what = {0: "fetch and build", 1: "fetch, build, and handle change sets of one stack"}
+        may = what.get(len(deployments), f"fetch, build, and handle change sets of {len(deployments)} stacks")
         return because(
-            "What the pipeline itself may do: fetch, build, and handle change sets of one stack.",
+            f"What the pipeline itself may do: {may}.",
             iam.Role(
                 f"{self._name}Role",
                 AssumeRolePolicyDocument=grants.trust("codepipeline"),
-                Policies=[
-                    grants.policy(
-                        "Deliver",
-                        grants.use_connection(self.connection.ref()),
-                        grants.exchange_artifacts(self.artifacts.bucket.get_att("Arn")),
-                        grants.run_builds(self.build.project.get_att("Arn")),
-                        grants.deploy_by_change_set(self._deployment.stack_name),
-                        grants.hand_role_to("cloudformation", self._deployment.role_arn),
-                    )
-                ],
+                Policies=[grants.policy("Deliver", *statements)],
             ),
         )
 
@@ -230,41 +281,57 @@ class Pipeline(Component):
         )
 
     def _deploy(self) -> list[codepipeline.Actions]:
-        prepare = self._change_set("Prepare", "CHANGE_SET_REPLACE")
-        prepare.Configuration |= {
-            "TemplatePath": f"Source::{self._deployment.template}",
-            "ParameterOverrides": self._overrides(),
-            "Capabilities": self._deployment.capabilities,
-            "RoleArn": self._deployment.role_arn,
-        }
-        prepare.InputArtifacts = [codepipeline.InputArtifacts(Name="Source")]
-        approve = codepipeline.Actions(
-            Name="Approve",
-            ActionTypeId=_action("Approval", "Manual"),
-            Configuration={
-                "CustomData": f"Look at the change set {CHANGE_SET} of {self._deployment.stack_name} in CloudFormation"
-            },
-        )
-        execute = self._change_set("Execute", "CHANGE_SET_EXECUTE")
-        actions = [prepare, approve, execute] if self._deployment.approval else [prepare, execute]
+        actions = [_action_of(step) for step in self._steps]
         for order, action in enumerate(actions, start=1):
             action.RunOrder = order
         return actions
 
-    def _overrides(self) -> Any:
-        text = json.dumps({"ImageTag": "#{Build.IMAGE_TAG}", **self._deployment.parameters})
-        return Sub(text) if "${" in text else text
 
-    def _change_set(self, name: str, mode: str) -> codepipeline.Actions:
+def artifacts_bucket(name: str) -> Bucket:
+    """Where the steps of a pipeline of this name hand files on."""
+    return Bucket(
+        f"{name}Artifacts", why="Hands files from one step of the pipeline to the next.", expire_after_days=30
+    )
+
+
+def _action_of(step: Step) -> codepipeline.Actions:
+    if isinstance(step, PrepareStep):
+        return _prepare(step)
+    if isinstance(step, ExecuteStep):
+        return _change_set(step.name, "CHANGE_SET_EXECUTE", step.deployment)
+    if isinstance(step, ApprovalStep):
         return codepipeline.Actions(
-            Name=name,
-            ActionTypeId=_action("Deploy", "CloudFormation"),
-            Configuration={
-                "ActionMode": mode,
-                "StackName": self._deployment.stack_name,
-                "ChangeSetName": CHANGE_SET,
-            },
+            Name=step.name, ActionTypeId=_action("Approval", "Manual"), Configuration={"CustomData": step.about}
         )
+    variables = [{"name": "IMAGE_TAG", "value": TAG, "type": "PLAINTEXT"}]
+    return codepipeline.Actions(
+        Name=step.name,
+        ActionTypeId=_action("Build", "CodeBuild"),
+        Configuration={"ProjectName": step.build.project.ref(), "EnvironmentVariables": json.dumps(variables)},
+        InputArtifacts=[codepipeline.InputArtifacts(Name="Source")],
+    )
+
+
+def _prepare(step: PrepareStep) -> codepipeline.Actions:
+    deployment = step.deployment
+    text = json.dumps({"ImageTag": TAG, **deployment.parameters})
+    action = _change_set(step.name, "CHANGE_SET_REPLACE", deployment)
+    action.Configuration |= {
+        "TemplatePath": f"Source::{deployment.template}",
+        "ParameterOverrides": Sub(text) if "${" in text else text,
+        "Capabilities": deployment.capabilities,
+        "RoleArn": deployment.role_arn,
+    }
+    action.InputArtifacts = [codepipeline.InputArtifacts(Name="Source")]
+    return action
+
+
+def _change_set(name: str, mode: str, deployment: Deployment) -> codepipeline.Actions:
+    return codepipeline.Actions(
+        Name=name,
+        ActionTypeId=_action("Deploy", "CloudFormation"),
+        Configuration={"ActionMode": mode, "StackName": deployment.stack_name, "ChangeSetName": CHANGE_SET},
+    )
 
 
 def _action(category: str, provider: str) -> codepipeline.ActionTypeId:
