@@ -24,7 +24,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 CHECKOV := $(CHECKOV_VENV)/.installed
 
-ifneq (,$(filter deploy deploy-local put-secret delete,$(MAKECMDGOALS)))
+ifneq (,$(filter deploy deploy-local put-secret apply delete,$(MAKECMDGOALS)))
 $(foreach name,ARCHITECTURE ENVIRONMENT,$(if $($(name)),,\
 	$(error $(name) is missing, for instance: make $(MAKECMDGOALS) ARCHITECTURE=facerec ENVIRONMENT=dev)))
 endif
@@ -52,6 +52,10 @@ deploy-local: $(RUNTIME) ## The same against an emulator on this machine: no acc
 .PHONY: put-secret
 put-secret: $(RUNTIME) ## Ask for the values of secrets and roll what reads them: ARCHITECTURE= ENVIRONMENT= [SECRET=] [OPTIONS=--wait]
 	@$(BIN)/blueprints put-secret $(ARCHITECTURE) $(ENVIRONMENT) $(SECRET) $(OPTIONS)
+
+.PHONY: apply
+apply: $(RUNTIME) ## Apply Kubernetes manifests once the stacks are there: ARCHITECTURE= ENVIRONMENT= IMAGE_TAG= [OPTIONS=--render]
+	@$(BIN)/blueprints apply $(ARCHITECTURE) $(ENVIRONMENT) $(if $(IMAGE_TAG),--image-tag '$(IMAGE_TAG)') $(OPTIONS)
 
 .PHONY: delete
 delete: $(RUNTIME) ## Delete the stacks of an environment: ARCHITECTURE= ENVIRONMENT= [STACK=] [OPTIONS=--yes]

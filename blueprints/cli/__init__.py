@@ -10,6 +10,7 @@ import sys
 import click
 
 from blueprints import __version__
+from blueprints.cli.apply import apply
 from blueprints.cli.catalog import list_, settings
 from blueprints.cli.deploy import delete, deploy
 from blueprints.cli.lint import lint
@@ -42,7 +43,7 @@ def blueprints() -> None:
     """
 
 
-for command in (list_, settings, render, lint, deploy, put_secret, delete):
+for command in (list_, settings, render, lint, deploy, put_secret, apply, delete):
     blueprints.add_command(command)
 
 
