@@ -195,7 +195,7 @@ class EksCluster(Component):
         )
         if self.key is not None:
             provider = eks.Provider(KeyArn=self.key.get_att("Arn"))
-            # No Resources: since 1.28 all data is encrypted whatever it says (Amazon EKS API Reference, EncryptionConfig).
+            # No Resources: all data is encrypted whatever it says (Amazon EKS API Reference, EncryptionConfig).
             made.EncryptionConfig = [eks.EncryptionConfig(Provider=provider)]
         return because(
             "Runs Kubernetes' API; AWS keeps it in three zones.",
