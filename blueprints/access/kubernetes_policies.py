@@ -14,12 +14,12 @@ from awacs import iam as iam_actions
 from awacs import logs as logs_actions
 from awacs import secretsmanager as secretsmanager_actions
 from awacs import wafv2 as wafv2_actions
-from awacs.aws import Action, Allow, ArnLike, Condition, Null, PolicyDocument, Principal, Statement, StringEquals
+from awacs.aws import Action, Allow, Condition, Null, PolicyDocument, Principal, Statement, StringEquals
 from awacs.sts import AssumeRole, TagSession
 from troposphere import AccountId, Select, Split, Sub
 
 from blueprints.access.grants import allow, document
-from blueprints.model.errors import SettingsError, TooBroadError
+from blueprints.model.errors import SettingsError
 
 # The names that Kubernetes takes: a namespace is a DNS label (RFC 1123), a service account a DNS subdomain.
 NAMESPACE = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -27,30 +27,6 @@ SERVICE_ACCOUNT = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z
 
 # The tag that the AWS Load Balancer Controller puts on everything it makes; its value is the cluster's name.
 CLUSTER_TAG = "elbv2.k8s.aws/cluster"
-
-# Policies that AWS maintains, where statements of our own would be no narrower or would break with an add-on's update.
-MANAGED = {
-    "AmazonEKSClusterPolicy": "EKS documents it as what the control plane's role has to have, and changes it.",
-    "AmazonEKSWorkerNodePolicy": "EKS documents it for nodes; it reads, and hands pods their identity.",
-    # Images of add-ons lie in repositories of AWS's accounts, another one in each Region.
-    "AmazonEC2ContainerRegistryPullOnly": "Nodes pull images of the add-ons too, which lie in accounts of AWS's.",
-    # The CNI's own narrower policy (amazon-vpc-cni-k8s, docs/iam-policy.md) asks for a tag on each node's first network
-    # interface, which EC2 Auto Scaling makes without it; and new versions of the add-on call new actions.
-    "AmazonEKS_CNI_Policy": "It works on network interfaces that bear no tag of the cluster's.",
-    "AmazonEKSFargatePodExecutionRolePolicy": "Fargate pulls images of the add-ons too, from accounts of AWS's.",
-}
-
-
-def managed(name: str) -> Sub:
-    """The ARN of a policy that AWS maintains; ``MANAGED`` says why it is not ours.
-
-    Raises:
-        TooBroadError: there is no reason for this one.
-
-    """
-    if name not in MANAGED:
-        raise TooBroadError(f"{name!r} is none of the managed policies that EKS cannot do without: {sorted(MANAGED)}")
-    return Sub(f"arn:${{AWS::Partition}}:iam::aws:policy/{name}")
 
 
 # Trust
@@ -117,26 +93,6 @@ def trust_service_account(provider_arn: Any, *, namespace: str, service_account:
     )
 
 
-def trust_fargate(cluster_name: Any) -> PolicyDocument:
-    """Let Fargate start pods of one cluster's profiles with a role (EKS User Guide, "Pod execution IAM role").
-
-    Args:
-        cluster_name: of the same stack, because another stack's value may not stand in Fn::Sub.
-
-    """
-    profiles = Sub(
-        "arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:fargateprofile/${Cluster}/*", Cluster=cluster_name
-    )
-    return document(
-        Statement(
-            Effect=Allow,
-            Action=[AssumeRole],
-            Principal=Principal("Service", ["eks-fargate-pods.amazonaws.com"]),
-            Condition=Condition([ArnLike("aws:SourceArn", profiles)]),
-        )
-    )
-
-
 def _check(namespace: str, service_account: str) -> None:
     if not NAMESPACE.fullmatch(namespace):
         raise SettingsError(
@@ -160,6 +116,19 @@ def read_own_secrets(arns: Sequence[Any]) -> Statement:
         secretsmanager_actions.GetSecretValue,
         on=arns,
     )
+
+
+# The network plug-in
+
+
+def assign_addresses() -> Sub:
+    """The ARN of AmazonEKS_CNI_Policy, the one policy of AWS's own here, for the service account ``aws-node``.
+
+    The plug-in's own narrower policy (amazon-vpc-cni-k8s, docs/iam-policy.md) asks for the cluster's tag on network
+    interfaces. EC2 makes each node's first one, which bears no such tag. And nodes lose their addresses where a new
+    version of the add-on calls an action that a copy of the policy lacks.
+    """
+    return Sub("arn:${AWS::Partition}:iam::aws:policy/AmazonEKS_CNI_Policy")
 
 
 # Logs
@@ -198,8 +167,8 @@ def describe_nodes() -> Statement:
 def bind_targets(target_groups: Sequence[Any]) -> tuple[Statement, ...]:
     """What the controller needs where it only keeps targets: CloudFormation owns load balancer and target groups.
 
-    These are the calls of its reconciler for a TargetGroupBinding and of that kind's admission webhook (versions 2.10
-    to 3.4 of kubernetes-sigs/aws-load-balancer-controller, pkg/targetgroupbinding and webhooks/elbv2). They suffice
+    These are the calls of its reconciler for a TargetGroupBinding and of that kind's admission webhook
+    (kubernetes-sigs/aws-load-balancer-controller version 3, pkg/targetgroupbinding and webhooks/elbv2). They suffice
     when the controller is told Region and VPC and the binding has no ``networking``, so that no rule of a security
     group is the controller's. It looks for groups with rules of its own even then, hence DescribeSecurityGroups.
 
@@ -225,7 +194,7 @@ def manage_load_balancers(
 ) -> tuple[Statement, ...]:
     """What the controller needs where it makes Application Load Balancers itself, for Ingress objects.
 
-    The project's policy (docs/install/iam_policy.json, the same from version 3.3.0 on), narrowed: it asks that the tag
+    The project's policy (docs/install/iam_policy.json of version 3, 2026), narrowed: it asks that the tag
     ``elbv2.k8s.aws/cluster`` be there, this asks that it name the cluster. AWS's AmazonEKSLoadBalancingPolicy sets such
     conditions on the same actions. Left out is what an Ingress of ours has no use for: Network Load Balancers, Shield,
     WAF Classic, Cognito, Outposts, address pools, reserved capacity and mutual TLS. So the controller is to be
