@@ -33,17 +33,18 @@ def read_outputs(stack_names: Sequence[str]) -> Statement:
     return allow("ReadOutputs", cloudformation_actions.DescribeStacks, on=[stack_arn(name) for name in stack_names])
 
 
-def run_one_off_task(stack_name: str, cluster_arn: Any) -> Statement:
-    """Start tasks from the task definitions of one stack, on one cluster.
+def run_one_off_task(task_definitions: Any, cluster_arn: Any) -> Statement:
+    """Start tasks on one cluster.
 
-    A new image is a new revision, and a task definition that has no name of its own is called after its stack
-    (AWS::ECS::TaskDefinition, Family), so the stack's name stands for all of them.
+    Args:
+        task_definitions: ARN of all revisions of one task definition (it ends in ``:*``): a new image is a new one.
+        cluster_arn: the cluster.
+
     """
-    task_definitions = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/"
     return allow(
         "RunOneOffTask",
         ecs_actions.RunTask,
-        on=[Sub(f"{task_definitions}{stack_name}-*")],
+        on=[task_definitions],
         when=Condition([ArnEquals("ecs:cluster", cluster_arn)]),
     )
 
@@ -68,10 +69,9 @@ def hand_roles_to_tasks(role_arns: Sequence[Any]) -> Statement:
     )
 
 
-def read_log(stack_name: str) -> Statement:
-    """Read the log groups of one stack, which are called after it (AWS::Logs::LogGroup, LogGroupName)."""
-    log_groups = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
-    return allow("ReadLog", logs_actions.FilterLogEvents, on=[Sub(f"{log_groups}{stack_name}-*")])
+def read_log(log_group_arn: Any) -> Statement:
+    """Read one log group; its ARN ends in ``:*``, which stands for its streams."""
+    return allow("ReadLog", logs_actions.FilterLogEvents, on=[log_group_arn])
 
 
 def find_cluster(cluster_arn: Any) -> Statement:

@@ -15,7 +15,7 @@ from blueprints.model.component import Component
 from blueprints.model.context import because
 
 # Amazon Linux 2023 with Docker, Python, the AWS CLI and kubectl (github.com/aws/aws-codebuild-docker-images,
-# al/x86_64/standard/5.0 and al/aarch64/standard/3.0).
+# al/x86_64/standard/5.0), and the same for Graviton.
 BUILD_IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:5.0"
 ARM_BUILD_IMAGE = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
 BUILD_MINUTES = 30
@@ -86,7 +86,7 @@ class BuildProject(Component):
 
     def _project(self, why: str, commands: Commands) -> codebuild.Project:
         # docker build needs a Docker daemon, which runs in privileged containers only.
-        privileged = {"PrivilegedMode": True} if commands.docker else {}
+        privileged: dict[str, Any] = {"PrivilegedMode": True} if commands.docker else {}
         environment = codebuild.Environment(
             Type="ARM_CONTAINER" if commands.arm else "LINUX_CONTAINER",
             ComputeType="BUILD_GENERAL1_SMALL",

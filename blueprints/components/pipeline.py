@@ -316,10 +316,12 @@ def _prepare(step: PrepareStep) -> codepipeline.Actions:
     deployment = step.deployment
     text = json.dumps({"ImageTag": TAG, **deployment.parameters})
     action = _change_set(step.name, "CHANGE_SET_REPLACE", deployment)
+    # Without IAM resources there is nothing to acknowledge, and CodePipeline takes no empty value.
+    capabilities = {"Capabilities": deployment.capabilities} if deployment.capabilities else {}
     action.Configuration |= {
         "TemplatePath": f"Source::{deployment.template}",
         "ParameterOverrides": Sub(text) if "${" in text else text,
-        "Capabilities": deployment.capabilities,
+        **capabilities,
         "RoleArn": deployment.role_arn,
     }
     action.InputArtifacts = [codepipeline.InputArtifacts(Name="Source")]

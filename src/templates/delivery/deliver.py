@@ -22,8 +22,9 @@ import time
 import zipfile
 
 MARK = re.compile(r"\$\{(!?)([A-Za-z][A-Za-z0-9_]*)\}")
-TASK_MINUTES = 60
-JOB_MINUTES = 60
+MIGRATES = re.compile(r"^kind: Job$", re.MULTILINE)
+TASK_MINUTES = 30
+JOB_MINUTES = 30
 ROLLOUT_MINUTES = 15
 POLL_SECONDS = 5
 
@@ -133,8 +134,11 @@ class Delivery:
         for path in sorted((self.folder.parent / workload["folder"]).glob("*.yaml")):
             text = fill(path.read_text(encoding="utf-8"), values)
             say(f"Apply {path.name}")
+            if job and MIGRATES.search(text):
+                # A Job's template cannot be changed, and one that failed under this name would stay failed.
+                tool("kubectl", "delete", "job", job, "--namespace", namespace, "--ignore-not-found", "--wait")
             tool("kubectl", "apply", "--filename", "-", text=text)
-            if job and re.search(r"^kind: Job$", text, re.MULTILINE):
+            if job and MIGRATES.search(text):
                 self.wait_for_job(job, namespace)
         rollout = ["rollout", "status", f"deployment/{workload['deployment']}", "--namespace", namespace]
         tool("kubectl", *rollout, f"--timeout={ROLLOUT_MINUTES}m")
@@ -219,6 +223,7 @@ def main():
     parser.add_argument("step", choices=["upload", "run", "apply", "deploy", "image"])
     parser.add_argument("manifest", type=pathlib.Path)
     parser.add_argument("tag", nargs="?", help="tag of the image")
+    parser.add_argument("--stack", help="only the steps of this stack, by its short name")
     parser.add_argument("--role-arn", help="the role that CloudFormation deploys with")
     given = parser.parse_args()
     if given.step in {"upload", "apply", "deploy"} and not given.tag:
@@ -229,7 +234,7 @@ def main():
     elif given.step == "deploy":
         delivery.deploy()
     else:
-        for stack in delivery.stacks:
+        for stack in (one for one in delivery.stacks if given.stack in {None, one["name"]}):
             getattr(delivery, given.step)(stack)
 
 
