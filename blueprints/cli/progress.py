@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blueprints.cli.terminal import console
-from blueprints.deploy.progress import OF_ECS, PlainReporter, rule_line, summary
+from blueprints.deploy.progress import OF_ECS, PlainReporter, rule_line, step_lines, summary, task_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,6 +72,8 @@ class TerminalReporter:
             self._console.print(shown)
         verb = "create" if plan.change_set_type == "CREATE" else "update"
         self._say(f"  Would {verb} it: ", "", summary(plan))
+        for line in step_lines(plan.entry):
+            self._say("  ", "", f"{line[0].upper()}{line[1:]}")
 
     def rule_checked(self, rule: RuleTraffic) -> None:
         mark, style = ("  ! ", "yellow") if rule.moves else ("  ✓ ", "green")
@@ -117,6 +119,22 @@ class TerminalReporter:
 
     def kept(self, entry: StackEntry, reason: str) -> None:
         self._say("  ", "", f"{entry.stack_name} stays: {reason}")
+
+    def bundle_uploaded(self, entry: StackEntry, address: str) -> None:  # noqa: ARG002 - its stack was named before
+        self._say("  ✓ ", "green", f"uploaded {address}")
+
+    def task_started(self, entry: StackEntry, name: str, task_id: str, *, joined: bool) -> None:
+        self._say("  ", "", task_line(entry, name, task_id, joined=joined))
+        self._at_work[f"task {name}"] = "runs"
+        self._show_work()
+
+    def task_done(self, entry: StackEntry, name: str) -> None:
+        self.close()
+        self._say("  ✓ ", "green", f"task {name} of {entry.stack_name} succeeded")
+
+    def task_left(self, entry: StackEntry, name: str) -> None:
+        self.close()
+        self._say("  ! ", "yellow", f"task {name} of {entry.stack_name} goes on: the same command waits for it")
 
     def _finished(self, event: StackEvent) -> None:
         failed = event.status.endswith("_FAILED")

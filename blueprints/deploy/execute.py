@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from blueprints.deploy import awaited, change_sets, preflight, traffic
+from blueprints.deploy import awaited, bundles, change_sets, preflight, tasks, traffic
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.parameters import check_given, check_names, check_values
 from blueprints.deploy.plan import StackPlan, plan_from, refuse_data_loss
@@ -126,16 +126,24 @@ class _Run:
         plan = plan_from(cli, entry, self.manifest, self.parameters, state, bucket=self.bucket, clock=self.clock)
         if plan.is_empty:
             self.report.nothing_to_do(entry)
-            return self._settled(cli, entry, "unchanged")
-        if not self._agreed(cli, plan):
+            self._put_bundles(entry, state.parameters if state else {}, state)
+            result = self._settled(cli, entry, "unchanged")
+        elif self._agreed(cli, plan, state):
+            status = self._execute(cli, plan)
+            result = self._settled(cli, entry, "created" if plan.change_set_type == "CREATE" else "updated")
+            self.report.stack_done(entry, status, result.outputs)
+        else:
             self.report.declined(entry)
             return None
-        status = self._execute(cli, plan)
-        result = self._settled(cli, entry, "created" if plan.change_set_type == "CREATE" else "updated")
-        self.report.stack_done(entry, status, result.outputs)
+        for task in entry.tasks:
+            tasks.run(self.factory, self.manifest, entry, task, report=self.report, clock=self.clock)
         return result
 
-    def _agreed(self, cli: AwsCli, plan: StackPlan) -> bool:
+    def _put_bundles(self, entry: StackEntry, parameters: Mapping[str, str], state: StackState | None) -> None:
+        ready = bundles.prepare(self.factory, self.manifest, entry, parameters, state)
+        bundles.upload(self.factory, entry, ready, self.report)
+
+    def _agreed(self, cli: AwsCli, plan: StackPlan, state: StackState | None) -> bool:
         """Show the plan and ask; a plan that is not agreed to leaves nothing, on Ctrl-C neither."""
         agreed = False
         try:
@@ -143,9 +151,11 @@ class _Run:
             refuse_data_loss(plan, self.allow_replace)
             for rule in self._traffic(cli, plan):
                 self.report.rule_checked(rule)
+            ready = bundles.prepare(self.factory, self.manifest, plan.entry, plan.parameters, state)
             if self.confirm(plan):
                 # ECS may have moved the traffic while the question stood.
                 self._traffic(cli, plan)
+                bundles.upload(self.factory, plan.entry, ready, self.report)
                 agreed = True
         finally:
             if not agreed:

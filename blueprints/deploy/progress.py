@@ -54,6 +54,18 @@ class Reporter(Protocol):
     def kept(self, entry: StackEntry, reason: str) -> None:
         """Tell that a delete leaves this stack alone."""
 
+    def bundle_uploaded(self, entry: StackEntry, address: str) -> None:
+        """Tell that a bundle of this stack lies in its bucket now."""
+
+    def task_started(self, entry: StackEntry, name: str, task_id: str, *, joined: bool) -> None:
+        """Tell that a one-off task runs and is waited for; joined: it was there before."""
+
+    def task_done(self, entry: StackEntry, name: str) -> None:
+        """Tell that a one-off task has succeeded."""
+
+    def task_left(self, entry: StackEntry, name: str) -> None:
+        """Ctrl-C while a one-off task runs: it goes on without us."""
+
 
 OF_ECS = "weights owned by ECS"
 _SIGNS = {"add": "+", "modify": "~", "replace": "-/+", "conditional-replace": "~?", "remove": "-"}
@@ -74,6 +86,8 @@ class PlainReporter:
         for change in plan.changes:
             mark = f" ({OF_ECS})" if plan.is_left_to_ecs(change) else ""
             self._line(f"  {_change(change)}{mark}")
+        for line in step_lines(plan.entry):
+            self._line(f"  {line}")
 
     def rule_checked(self, rule: RuleTraffic) -> None:
         self._line(f"  {rule_line(rule)}")
@@ -114,6 +128,18 @@ class PlainReporter:
     def kept(self, entry: StackEntry, reason: str) -> None:
         self._line(f"  {entry.stack_name} stays: {reason}")
 
+    def bundle_uploaded(self, entry: StackEntry, address: str) -> None:  # noqa: ARG002 - its stack was named before
+        self._line(f"  uploaded {address}")
+
+    def task_started(self, entry: StackEntry, name: str, task_id: str, *, joined: bool) -> None:
+        self._line(f"  {task_line(entry, name, task_id, joined=joined)}")
+
+    def task_done(self, entry: StackEntry, name: str) -> None:
+        self._line(f"  task {name} of {entry.stack_name} succeeded")
+
+    def task_left(self, entry: StackEntry, name: str) -> None:
+        self._line(f"  interrupted: task {name} of {entry.stack_name} goes on; the same command waits for it")
+
     def _line(self, text: str) -> None:
         self._out.write(text + "\n")
         self._out.flush()
@@ -129,6 +155,21 @@ def summary(plan: StackPlan) -> str:
         (plan.count("remove"), "to remove"),
     )
     return ", ".join(f"{count} {what}" for count, what in counts if count) or "only outputs or tags"
+
+
+def step_lines(entry: StackEntry) -> list[str]:
+    """Return what comes before and after the changes of a stack."""
+    return [
+        *(f"would upload the bundle {bundle.folder} before, where its bucket has it not" for bundle in entry.bundles),
+        *(f"would run the task {task.name} after, before the next stack is touched" for task in entry.tasks),
+    ]
+
+
+def task_line(entry: StackEntry, name: str, task_id: str, *, joined: bool) -> str:
+    """Return in one line which task is waited for."""
+    return (
+        f"task {name} of {entry.stack_name} {'still runs' if joined else 'is started'} ({task_id}): waiting for its end"
+    )
 
 
 def rule_line(rule: RuleTraffic) -> str:

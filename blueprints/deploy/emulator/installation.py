@@ -9,6 +9,7 @@ from blueprints.deploy.emulator import (
     health_checks,
     internals,
     network_acls,
+    one_off_tasks,
     prefix_lists,
     repairs,
     schemas,
@@ -41,6 +42,7 @@ def install() -> dict[str, Reality]:
     views.install()
     forwarding.install()
     network_acls.install()
+    one_off_tasks.install()
     prefix_lists.install()
     health_checks.install()
     waf_logging.install()

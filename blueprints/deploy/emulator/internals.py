@@ -75,6 +75,8 @@ ALB_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], byte
 LOAD_BALANCER_ATTRIBUTES: MutableMapping[str, list[dict[str, str]]] = alb._lb_attrs
 # By "cluster/service".
 ECS_SERVICES: MutableMapping[str, dict[str, Any]] = ecs._services
+ECS_TASKS: MutableMapping[str, dict[str, Any]] = ecs._tasks
+ECS_ACTIONS: MutableMapping[str, Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]] = ecs._ACTION_MAP
 EC2_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], bytes]]] = ec2._ACTION_MAP
 ADDRESSES: MutableMapping[str, dict[str, Any]] = ec2._addresses
 NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways
@@ -128,6 +130,33 @@ def network_of_function(asked: Any) -> dict[str, Any]:
     """A function's subnets and groups, with their VPC."""
     network: dict[str, Any] = functions._vpc_config_with_id(asked)
     return network
+
+
+def containers_of(task: Any) -> list[dict[str, Any]]:
+    """The container definitions of a task."""
+    key = ecs._resolve_td_key(task["taskDefinitionArn"])
+    containers: list[dict[str, Any]] = ecs._task_defs[key]["containerDefinitions"]
+    return containers
+
+
+def why_secrets_fail(container: Any) -> str | None:
+    """Why a container's secrets cannot be read, in the words of ECS."""
+    try:
+        ecs._resolve_container_secrets(container)
+    except ecs._SecretResolutionError as error:
+        return str(error)
+    return None
+
+
+def say_in_log(task: Any, container: Any, message: str) -> None:
+    """Write to the container's log, if it has one and its group is there."""
+    config = ecs._awslogs_config(container, task["taskArn"].rsplit("/", 1)[-1], "")
+    if config is not None and ecs._ensure_awslogs_stream(config):
+        ecs._emit_awslogs_event(config, message)
+
+
+def stop_task(task: Any, reason: str, code: str, exit_code: int | None = None) -> None:
+    ecs._mark_task_stopped(task["taskArn"], task, reason, code, exit_code=exit_code)
 
 
 def tag_ec2(physical_id: str, properties: Any, before: Any = None) -> None:
