@@ -19,7 +19,7 @@ from awacs.sts import AssumeRole, TagSession
 from troposphere import AccountId, Select, Split, Sub
 
 from blueprints.access.grants import allow, document
-from blueprints.model.errors import SettingsError
+from blueprints.model.errors import SettingsError, TooBroadError
 
 # The names that Kubernetes takes: a namespace is a DNS label (RFC 1123), a service account a DNS subdomain.
 NAMESPACE = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -27,6 +27,30 @@ SERVICE_ACCOUNT = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z
 
 # The tag that the AWS Load Balancer Controller puts on everything it makes; its value is the cluster's name.
 CLUSTER_TAG = "elbv2.k8s.aws/cluster"
+
+# Policies that AWS maintains, where statements of our own would be no narrower or would break with an add-on's update.
+MANAGED = frozenset(
+    {
+        # The plug-in's own narrower policy (amazon-vpc-cni-k8s, docs/iam-policy.md) asks for the cluster's tag on
+        # network interfaces. EC2 makes each node's first one, which bears no such tag. And pods get no addresses where
+        # a new version of the add-on calls an action that a copy of the policy lacks.
+        "AmazonEKS_CNI_Policy",
+    }
+)
+
+
+def managed(name: str) -> Sub:
+    """The ARN of a policy that AWS maintains; ``MANAGED`` says why it is not ours.
+
+    Raises:
+        TooBroadError: the policy is none of these.
+
+    """
+    if name not in MANAGED:
+        raise TooBroadError(
+            f"{name!r}: write statements, or say in MANAGED why not; it has {', '.join(sorted(MANAGED))}"
+        )
+    return Sub(f"arn:${{AWS::Partition}}:iam::aws:policy/{name}")
 
 
 # Trust
@@ -116,19 +140,6 @@ def read_own_secrets(arns: Sequence[Any]) -> Statement:
         secretsmanager_actions.GetSecretValue,
         on=arns,
     )
-
-
-# The network plug-in
-
-
-def assign_addresses() -> Sub:
-    """The ARN of AmazonEKS_CNI_Policy, the one policy of AWS's own here, for the service account ``aws-node``.
-
-    The plug-in's own narrower policy (amazon-vpc-cni-k8s, docs/iam-policy.md) asks for the cluster's tag on network
-    interfaces. EC2 makes each node's first one, which bears no such tag. And nodes lose their addresses where a new
-    version of the add-on calls an action that a copy of the policy lacks.
-    """
-    return Sub("arn:${AWS::Partition}:iam::aws:policy/AmazonEKS_CNI_Policy")
 
 
 # Logs

@@ -73,10 +73,11 @@ class AddOnRole(Component):
         namespace: where the add-on's service account is.
         service_account: its name, which the add-on decides.
         may: what the add-on may do in AWS.
-        managed_policies: ARNs of policies that AWS maintains for this add-on.
+        managed: names of policies that AWS maintains, each with a reason in ``kubernetes_policies.MANAGED``.
 
     Raises:
         SettingsError: nothing is allowed, or Kubernetes does not take the name of namespace or service account.
+        TooBroadError: a managed policy is none of ``kubernetes_policies.MANAGED``.
 
     """
 
@@ -88,13 +89,13 @@ class AddOnRole(Component):
         namespace: str,
         service_account: str,
         may: Sequence[Statement] = (),
-        managed_policies: Sequence[Any] = (),
+        managed: Sequence[str] = (),
     ) -> None:
         trust = kubernetes_policies.trust_pods(cluster_arn, namespace=namespace, service_account=service_account)
         self._service_account = service_account
         self.role = because(
             f"What the add-on's pods of {namespace}/{service_account} may do.",
-            _role(name, trust, may, managed_policies),
+            _role(name, trust, may, managed),
         )
 
     @property
@@ -173,12 +174,12 @@ class ServiceAccountRole(Component):
         return self.role.get_att("Arn")
 
 
-def _role(name: str, trust: Any, may: Sequence[Statement], managed_policies: Sequence[Any] = ()) -> iam.Role:
-    if not may and not managed_policies:
+def _role(name: str, trust: Any, may: Sequence[Statement], managed: Sequence[str] = ()) -> iam.Role:
+    if not may and not managed:
         raise SettingsError(f"{name}: a role that allows nothing; say what the pods may do, or leave the role out")
     role = iam.Role(f"{name}Role", AssumeRolePolicyDocument=trust)
-    if managed_policies:
-        role.ManagedPolicyArns = list(managed_policies)
+    if managed:
+        role.ManagedPolicyArns = [kubernetes_policies.managed(policy) for policy in managed]
     if may:
         role.Policies = [grants.policy("Pods", *may)]
     return role

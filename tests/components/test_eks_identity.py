@@ -8,7 +8,7 @@ from troposphere import Parameter, Ref, eks
 from blueprints.access import kubernetes_policies
 from blueprints.components.eks_identity import AddOnRole, OidcProvider, PodIdentity, ServiceAccountRole
 from blueprints.model.context import because
-from blueprints.model.errors import SettingsError
+from blueprints.model.errors import SettingsError, TooBroadError
 from blueprints.render.template import to_dict
 
 pytestmark = pytest.mark.row("WB-02")
@@ -45,7 +45,7 @@ def by_token(may=MAY):
 
 @pytest.fixture
 def stack(stack_of):
-    plugin = network_plugin(managed_policies=[kubernetes_policies.assign_addresses()])
+    plugin = network_plugin(managed=["AmazonEKS_CNI_Policy"])
     add_on = eks.Addon(
         "AddOn", AddonName="vpc-cni", ClusterName=Ref("ClusterName"), PodIdentityAssociations=[plugin.association]
     )
@@ -106,3 +106,8 @@ def test_on_fargate_a_role_trusts_the_token_of_one_service_account(stack, proper
 def test_a_role_that_allows_nothing_is_refused(make):
     with pytest.raises(SettingsError, match="a role that allows nothing"):
         make()
+
+
+def test_a_managed_policy_without_a_reason_is_refused():
+    with pytest.raises(TooBroadError, match="AdministratorAccess"):
+        network_plugin(managed=["AdministratorAccess"])
