@@ -101,9 +101,8 @@ def _config(domain_name: Any, path: str, *, https: bool) -> route53.HealthCheckC
         FullyQualifiedDomainName=domain_name,
         Port=HTTPS if https else HTTP,
         ResourcePath=path,
-        RequestInterval=INTERVAL_SECONDS,
-        FailureThreshold=FAILURES,
     )
     if https:
         made.EnableSNI = True  # the load balancer picks the certificate by the name that is asked for
+    made.RequestInterval, made.FailureThreshold = INTERVAL_SECONDS, FAILURES
     return made

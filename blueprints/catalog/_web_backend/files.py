@@ -14,4 +14,4 @@ def files_of(
     settings: ApplicationSettings, *, architecture: str, repository: str, stacks: Sequence[Stack]
 ) -> list[TextFile]:
     """What builds the image, runs it on one machine, and delivers it."""
-    return release_files(settings, architecture=architecture, repository=repository, stacks=stacks)
+    return release_files(settings, architecture=architecture)

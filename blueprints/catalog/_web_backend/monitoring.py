@@ -12,7 +12,7 @@ from blueprints.catalog._web_backend.settings import ApplicationSettings
 from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.health_check import PublicHealthCheck
 from blueprints.components.instance_alarms import InstanceAlarms
-from blueprints.components.postgres_instance import INSTANCE_MEMORY, max_connections
+from blueprints.components.postgres_instance import INSTANCE_MEMORY, is_burstable, max_connections
 from blueprints.model.component import Component
 from blueprints.model.stack import Stack
 
@@ -44,6 +44,7 @@ class Monitoring:
                 max_connections=max_connections(settings.database_class),
                 memory_gib=INSTANCE_MEMORY[settings.database_class],
                 storage_gib=settings.database_storage,
+                burstable=is_burstable(settings.database_class),
             )
         )
 

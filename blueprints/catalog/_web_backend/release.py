@@ -15,18 +15,20 @@ def release_stacks(
 ) -> list[Stack]:
     """The stack that delivers into *stacks*, where one is asked for."""
     if settings.pipeline == "codepipeline":
-        return [delivery.pipeline_stack(settings, architecture=architecture, repository=repository, stacks=stacks)]
+        return [
+            delivery.pipeline_stack(
+                settings, architecture=architecture, repository=repository, stacks=stacks, arm=settings.arm
+            )
+        ]
     if settings.pipeline == "github-actions":
         return [delivery.github_stack(settings, repository=repository, stacks=stacks, provider=None)]
     return []
 
 
-def release_files(
-    settings: ApplicationSettings, *, architecture: str, repository: str, stacks: Sequence[Stack]
-) -> list[TextFile]:
+def release_files(settings: ApplicationSettings, *, architecture: str) -> list[TextFile]:
     """What the one or the other runs."""
     if settings.pipeline == "codepipeline":
-        return delivery.script_files(stacks)
+        return delivery.script_files()
     if settings.pipeline == "github-actions":
-        return delivery.workflow_files(architecture, repository=repository, stacks=stacks)
+        return delivery.workflow_files(architecture, arm=settings.arm)
     return []

@@ -77,6 +77,8 @@ class ApplicationSettings(AlarmSettings, FrontDoorSettings):
     """Seconds that the application may take to get well after its start."""
     run_as: Annotated[str, Field(pattern=r"^\d{1,10}:\d{1,10}$")] = "1000:1000"
     """User and group id that the application runs as."""
+    arm: bool = False
+    """Run on Graviton; the image has to be built for linux/arm64."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     """Value of the variable LOG_LEVEL."""
     cors_origins: list[Origin] = Field(default_factory=list, max_length=10)
@@ -172,7 +174,11 @@ class ApplicationSettings(AlarmSettings, FrontDoorSettings):
 class LoadBalancedSettings(ApplicationSettings, LoadBalancerSettings):
     """The application behind a load balancer that CloudFormation makes."""
 
-    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = ApplicationSettings.environment_defaults
+    environment_defaults: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        **ApplicationSettings.environment_defaults,
+        # Pages that came over HTTPS may call nothing over HTTP, and without a domain only CloudFront has a certificate.
+        "dev": {"api_through_cloudfront": True},
+    }
 
     cpu: Annotated[int, Field(ge=128, le=16384)] = 512
     """CPU units of one copy; 1024 are one vCPU."""
@@ -190,13 +196,13 @@ class LoadBalancedSettings(ApplicationSettings, LoadBalancerSettings):
         if self.https == "certificate":
             raise SettingsError(
                 "api_through_cloudfront: needs https to be 'domain' or 'off', got 'certificate': CloudFront and the "
-                "load balancer have a certificate each, for two names of one domain"
+                "load balancer have a certificate each, for two names of one domain; turn it off, or give domain_name"
             )
         refused = {"clients": self.clients != "0.0.0.0/0", "dual_stack": self.dual_stack}
         for name, given in refused.items():
             if given:
                 raise SettingsError(
                     f"{name}: {getattr(self, name)} has no meaning with api_through_cloudfront, where CloudFront "
-                    "answers everybody over IPv4 and IPv6; leave it out"
+                    "answers everybody over IPv4 and IPv6; leave it out, or turn api_through_cloudfront off"
                 )
         return self

@@ -1,0 +1,91 @@
+"""Settings of the web backend on EKS."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from blueprints.catalog._web_backend.settings import LoadBalancedSettings
+from blueprints.components.eks_access import administrator_arn
+from blueprints.components.eks_cluster import check_cidrs
+from blueprints.components.eks_nodes import NodeCapacity, check_disk, check_instance_types, check_size
+from blueprints.model.errors import SettingsError
+
+ARCHITECTURE = REPOSITORY = "web-backend-eks"
+
+# First part of the logical ids of the cluster and of what belongs to it.
+CLUSTER = "Main"
+
+# The Kubernetes service account that the application runs as.
+SERVICE_ACCOUNT = "api"
+
+
+class Settings(LoadBalancedSettings):
+    """Settings of the web backend on EKS."""
+
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,22}[a-z0-9]$")] = ARCHITECTURE
+    """First part of every stack's name and the value of the tag Project."""
+    egress: Literal["nat", "nat-per-zone"] = "nat"
+    """How pods reach the internet: from private subnets through one NAT gateway, or one a zone."""
+    kubernetes_version: Literal["1.35", "1.36", "1.37"] = "1.36"
+    """Default of the parameter KubernetesVersion: the control plane's and the nodes' minor version."""
+    compute: Literal["nodes", "fargate"] = "nodes"
+    """Where pods run: on a managed node group, or on Fargate, which knows no DaemonSets."""
+    load_balancer: Literal["stack", "ingress"] = "stack"
+    """Who makes the load balancer: CloudFormation, or the AWS Load Balancer Controller for an Ingress."""
+    public_endpoint: bool = True
+    """Let the Kubernetes API be called over the internet, beside from the VPC; IAM decides who gets in either way."""
+    endpoint_clients: list[str] = Field(default_factory=lambda: ["0.0.0.0/0"], min_length=1, max_length=40)
+    """IPv4 ranges that may call it there."""
+    administrator_arn: Annotated[str, Field(max_length=640)] | None = None
+    """Default of the parameter AdministratorArn: the IAM role or user that uses kubectl."""
+    secrets_key: bool = False
+    """Encrypt what the cluster keeps with a KMS key of its own, whose use CloudTrail shows."""
+    instance_types: list[Annotated[str, Field(pattern=r"^[a-z0-9-]+\.[a-z0-9-]+$")]] = Field(
+        default_factory=list, max_length=20
+    )
+    """Instance types of the nodes; t3.medium or t4g.medium when not given, and several for Spot."""
+    node_capacity: NodeCapacity = "on-demand"
+    """On-Demand instances, or Spot ones, which go two minutes after they are told."""
+    minimum_nodes: Annotated[int, Field(ge=1, le=100)] = 2
+    """Nodes that run."""
+    maximum_nodes: Annotated[int, Field(ge=1, le=100)] = 4
+    """Nodes up to which an autoscaler of yours may go."""
+    node_disk: Annotated[int, Field(ge=20, le=1000)] = 20
+    """Root volume of a node in GiB."""
+
+    @model_validator(mode="after")
+    def _nodes_exist(self) -> Settings:
+        check_cidrs("endpoint_clients", self.endpoint_clients)
+        if self.compute == "fargate" and self.arm:
+            raise SettingsError("arm: EKS runs pods on Fargate on x86 only; leave it out, or take compute: nodes")
+        if self.instance_types:
+            check_instance_types("nodes", self.instance_types, arm=self.arm)
+        check_size("nodes", self.minimum_nodes, self.maximum_nodes, None)
+        check_disk("nodes", self.node_disk)
+        administrator_arn(self.administrator_arn)
+        return self
+
+    @model_validator(mode="after")
+    def _ingress_stands_alone(self) -> Settings:
+        if self.load_balancer == "stack":
+            return self
+        refused = {
+            "api_through_cloudfront": self.api_through_cloudfront,
+            "waf": self.waf,
+            "dual_stack": self.dual_stack,
+            "https": self.https == "domain",
+        }
+        for name, given in refused.items():
+            if given:
+                raise SettingsError(
+                    f"{name}: {getattr(self, name)} needs load_balancer to be 'stack': CloudFormation knows neither "
+                    "name nor ARN of one that the controller makes"
+                )
+        return self
+
+    @property
+    def namespace(self) -> str:
+        """The application's namespace, unique among the clusters of an account, so that metrics tell it apart."""
+        return f"{self.project}-{self.environment}"
