@@ -46,7 +46,13 @@ ON_NODES = KubernetesApplication(
 )
 ON_FARGATE = replace(ON_NODES, compute="fargate")
 BY_INGRESS = replace(
-    ON_NODES, load_balancer="ingress", https=True, web_acl=True, access_log_bucket=True, tags={"Project": "web-backend"}
+    ON_NODES,
+    load_balancer="ingress",
+    https=True,
+    domain="${DOMAIN_NAME}",
+    web_acl=True,
+    access_log_bucket=True,
+    tags={"Project": "web-backend"},
 )
 SHAPES = {
     "nodes": ON_NODES,
@@ -57,7 +63,7 @@ SHAPES = {
 OTHERS = [
     replace(ON_NODES, secrets={}, migration=(), arm=True),
     replace(ON_FARGATE, secrets={}),
-    replace(BY_INGRESS, https=False, web_acl=False, access_log_bucket=False, tags={}),
+    replace(BY_INGRESS, https=False, domain="", web_acl=False, access_log_bucket=False, tags={}),
 ]
 
 every_shape = pytest.mark.parametrize("application", SHAPES.values(), ids=SHAPES)
@@ -94,7 +100,7 @@ def configuration(application: KubernetesApplication) -> dict[str, str]:
     return data  # type: ignore[no-any-return]
 
 
-def annotations(application: KubernetesApplication) -> dict[str, str]:
+def ingress_annotations(application: KubernetesApplication) -> dict[str, str]:
     """The Ingress's annotations, without their prefix."""
     given = the(application, "Ingress")["metadata"]["annotations"]
     return {name.removeprefix("alb.ingress.kubernetes.io/"): value for name, value in given.items()}
@@ -275,11 +281,12 @@ def test_a_container_mounts_the_secrets_because_the_driver_writes_them_only_then
     assert volume["name"] in {mount["name"] for mount in container(ON_NODES, kind)["volumeMounts"]}
 
 
-def test_other_variables_make_other_pods() -> None:
+def test_other_variables_make_other_pods_and_leave_the_old_ones_theirs() -> None:
     changed = replace(ON_NODES, variables={**CONTRACT, "LOG_LEVEL": "DEBUG"})
-    checksums = [the(each, "Deployment")["spec"]["template"]["metadata"]["annotations"] for each in (ON_NODES, changed)]
+    names = [container(each)["envFrom"][0]["configMapRef"]["name"] for each in (ON_NODES, changed)]
 
-    assert checksums[0] != checksums[1]
+    assert names[0] != names[1]
+    assert configuration(changed)["LOG_LEVEL"] == "DEBUG"
 
 
 def test_another_value_of_a_stack_makes_other_pods_too() -> None:
@@ -302,7 +309,7 @@ def test_the_probes_and_the_load_balancer_never_ask_the_database(application: Ku
     assert probes == [{"path": "/health", "port": "http"}] * 3
     assert not any("/health/db" in text for text in texts(application).values())
     if application.load_balancer == "ingress":
-        assert annotations(application)["healthcheck-path"] == "/health"
+        assert ingress_annotations(application)["healthcheck-path"] == "/health"
 
 
 @pytest.mark.parametrize("seconds", [0, 60, 299])
@@ -470,7 +477,7 @@ def test_the_binding_leaves_security_groups_to_the_stack() -> None:
 
 
 def test_an_ingress_answers_https_for_its_domain_behind_the_web_acl() -> None:
-    given = annotations(BY_INGRESS)
+    given = ingress_annotations(BY_INGRESS)
     (rule,) = the(BY_INGRESS, "Ingress")["spec"]["rules"]
 
     assert rule["host"] == "${DOMAIN_NAME}"
@@ -486,13 +493,15 @@ def test_an_ingress_without_a_certificate_answers_http_alone() -> None:
     plain = OTHERS[-1]
 
     assert "host" not in the(plain, "Ingress")["spec"]["rules"][0]
-    assert yaml.safe_load(annotations(plain)["listen-ports"]) == [{"HTTP": 80}]
-    assert {"ssl-redirect", "ssl-policy", "certificate-arn", "wafv2-acl-arn", "tags"}.isdisjoint(annotations(plain))
+    assert yaml.safe_load(ingress_annotations(plain)["listen-ports"]) == [{"HTTP": 80}]
+    assert {"ssl-redirect", "ssl-policy", "certificate-arn", "wafv2-acl-arn", "tags"}.isdisjoint(
+        ingress_annotations(plain)
+    )
 
 
 @every_shape
 def test_an_ingress_is_reached_by_clients_alone_and_its_pods_by_address(application: KubernetesApplication) -> None:
-    given = annotations(replace(application, load_balancer="ingress", clients="203.0.113.0/24,198.51.100.0/24"))
+    given = ingress_annotations(replace(application, load_balancer="ingress", clients="203.0.113.0/24,198.51.100.0/24"))
 
     assert given["inbound-cidrs"] == "203.0.113.0/24,198.51.100.0/24"
     assert (given["scheme"], given["target-type"]) == ("internet-facing", "ip")

@@ -11,12 +11,11 @@ import kubernetes_validate
 import yaml
 
 from blueprints.catalog._web_backend.kubernetes import KubernetesApplication, manifests
+from blueprints.components.eks_cluster import KUBERNETES_VERSIONS
 from blueprints.render import files
 
 Object = dict[str, Any]
-
-# In standard support on Amazon EKS (Amazon EKS User Guide, "Understand the Kubernetes version lifecycle on EKS").
-VERSIONS = ("1.34", "1.35", "1.36", "1.37")
+VERSIONS = KUBERNETES_VERSIONS
 
 TEXT: Object = {"type": "string", "minLength": 1}
 TEXTS: Object = {"type": "object", "additionalProperties": {"type": "string"}}

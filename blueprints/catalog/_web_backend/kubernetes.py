@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -78,7 +78,8 @@ class KubernetesApplication:
         migration: arguments of the migration's container; empty for none.
         compute: ``nodes`` has DaemonSets (Pod Identity, CSI driver, network policies), ``fargate`` has none.
         load_balancer: whether the stack owns it or the controller makes one for an Ingress.
-        https: whether the Ingress has a certificate.
+        https: whether the Ingress has the certificate ``${CERTIFICATE_ARN}``.
+        domain: the name that the Ingress answers for; empty for every name.
         clients: ranges that may call the Ingress, with commas between them.
         web_acl: whether the Ingress has the web ACL ``${WEB_ACL_ARN}``.
         access_log_bucket: whether its load balancer writes to the bucket ``${ACCESS_LOG_BUCKET}``.
@@ -116,6 +117,7 @@ class KubernetesApplication:
     compute: Compute = "nodes"
     load_balancer: MadeBy = "stack"
     https: bool = False
+    domain: str = ""
     clients: str = "0.0.0.0/0"
     web_acl: bool = False
     access_log_bucket: bool = False
@@ -186,18 +188,20 @@ def needed_marks(application: KubernetesApplication) -> set[str]:
         *application.secrets.values(),
         application.network,
         *([application.job] if application.migration else []),
-        *([value for _, value in _annotations(application)] if application.load_balancer == "ingress" else []),
+        *(_of_ingress(application) if application.load_balancer == "ingress" else ["${TARGET_GROUP_ARN}"]),
         *([application.role_mark, application.log_group] if application.compute == "fargate" else []),
         json.dumps([chart.values for chart in charts(application)]),
     ]
-    binding = {"TARGET_GROUP_ARN"} if application.load_balancer == "stack" else set()
-    domain = {"DOMAIN_NAME"} if application.load_balancer == "ingress" and application.https else set()
-    return {name for text in given for name in _MARK.findall(text)} | binding | domain
+    return {name for text in given for name in _MARK.findall(text)}
 
 
 def quoted(text: str) -> str:
     """The text as one double-quoted scalar of YAML, whatever stands in it."""
     return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
+
+
+def _of_ingress(application: KubernetesApplication) -> list[str]:
+    return [application.domain, *(value for _, value in _annotations(application))]
 
 
 def _reads_by_operator(application: KubernetesApplication) -> bool:
@@ -242,14 +246,14 @@ def _names(application: KubernetesApplication) -> dict[str, Any]:
         "namespace": quoted(application.namespace),
         "service_account": quoted(application.service_account),
         "role": quoted(application.role_mark),
-        "configuration": quoted(f"{name}-configuration"),
+        "configuration": quoted(f"{name}-configuration-{_digest(application.variables)}"),
         "secrets_name": quoted(f"{name}-secrets"),
         "name_in": quoted(f"{name}-in"),
         "name_out": quoted(f"{name}-out"),
         "name_migration_container": quoted("migration"),
         "job": quoted(application.job),
         "compute": application.compute,
-        "https": application.https,
+        "domain": quoted(application.domain) if application.domain else "",
         "region": application.region,
         "log_group": application.log_group,
         "network": quoted(application.network),
@@ -261,7 +265,7 @@ def _contract(application: KubernetesApplication) -> dict[str, Any]:
     return {
         "variables": [(quoted(name), quoted(value)) for name, value in application.variables.items()],
         "secrets": [(quoted(name), quoted(arn)) for name, arn in application.secrets.items()],
-        "checksum": quoted(_checksum(application.variables)),
+        "from_stacks": quoted(" ".join(_marks_in(application.variables.values()))),
         "mounts_secrets": application.compute == "nodes" and bool(application.secrets),
         "migration": f"[{', '.join(quoted(word) for word in application.migration)}]",
         "database_port": DATABASE_PORT,
@@ -292,11 +296,12 @@ def _pod(application: KubernetesApplication) -> dict[str, Any]:
     }
 
 
-def _checksum(variables: Mapping[str, str]) -> str:
-    """What changes with the variables: their digest, and the marks whose values are not known yet."""
-    digest = hashlib.sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()[:16]
-    found = {mark.group() for value in variables.values() for mark in _MARK.finditer(value)}
-    return " ".join([digest, *sorted(found)])
+def _digest(variables: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _marks_in(texts: Iterable[str]) -> list[str]:
+    return sorted({mark.group() for text in texts for mark in _MARK.finditer(text)})
 
 
 def _annotations(application: KubernetesApplication) -> list[tuple[str, str]]:
