@@ -32,6 +32,9 @@ _TRIES = 5
 _LOG_LINES = 30
 _PODS = 2
 _WARNINGS = 5
+# Reasons of a Deployment's condition Progressing.
+_RUNS = "NewReplicaSetAvailable"
+_GIVEN_UP = "ProgressDeadlineExceeded"
 _REVISION = "deployment.kubernetes.io/revision"
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # What goes on doing something when no file holds it any more; the last is asked for by itself, as a cluster without the
@@ -154,10 +157,20 @@ def _roll_out(prepared: Prepared, kubectl: Kubectl, report: Report) -> None:
     name = prepared.workload.deployment
     before = kubectl.found("deployment", name)
     _apply(prepared.rest, kubectl, report)
+    _restart(name, before, kubectl, report)
     try:
         kubectl.followed("rollout", "status", f"deployment/{name}", f"--timeout={_ROLLOUT}s", report=report)
     except KubectlError as error:
         raise DeployError(_not_rolled_out(prepared, kubectl, before, str(error), report)) from None
+
+
+def _restart(name: str, before: Mapping[str, Any] | None, kubectl: Kubectl, report: Report) -> None:
+    """Start anew what Kubernetes has given up, unless the files changed it: its status would be the old failure."""
+    if before is None or _progress(before) != _GIVEN_UP:
+        return
+    now = kubectl.found("deployment", name)
+    if now is not None and now["spec"]["template"] == before["spec"]["template"]:
+        report(kubectl.run("rollout", "restart", f"deployment/{name}").rstrip())
 
 
 def _not_rolled_out(
@@ -166,13 +179,13 @@ def _not_rolled_out(
     """Go back where Kubernetes has given up, and return what to tell."""
     name = prepared.workload.deployment
     now = kubectl.found("deployment", name)
-    if now is None or _progress(now) != "ProgressDeadlineExceeded":
+    if now is None or _progress(now) != _GIVEN_UP:
         look = prepared.by_hand("rollout", "status", f"deployment/{name}")
         return f"{said}\nThe rollout goes on without this program. To look: {look}"
     for line in _why(kubectl, now):
         report(line)
     failed = f"the Deployment {name} did not get ready: {said}"
-    if before is None or _progress(before) != "NewReplicaSetAvailable" or _revision(before) == _revision(now):
+    if before is None or _progress(before) != _RUNS or _revision(before) == _revision(now):
         look = prepared.by_hand("get", "pods")
         return f"{failed}\nNo revision that ran well is there to go back to: it was left as it is. To look: {look}"
     _undo(name, _revision(before), kubectl, report)

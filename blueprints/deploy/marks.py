@@ -92,9 +92,21 @@ def _check_value(name: str, value: str, where: str) -> None:
         )
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads what is a number for any reader: kubectl and Docker take 12e4567 for one, as YAML 1.2 does, PyYAML not."""
+
+
+_Loader.add_implicit_resolver(
+    "!number",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+"),
+    list("-+.0123456789"),
+)
+_Loader.add_constructor("!number", lambda _, node: ("number", node.value))
+
+
 def _documents(text: str, where: str) -> list[object]:
     try:
-        return list(yaml.safe_load_all(text))
+        return list(yaml.load_all(text, Loader=_Loader))
     except yaml.YAMLError as error:
         raise DeployError(
             f"{where} is not YAML: {' '.join(str(error).split())}. Put quotes around its marks, or render again"
