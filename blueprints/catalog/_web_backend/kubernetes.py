@@ -66,7 +66,8 @@ class KubernetesApplication:
         secrets: variables and the marks of the ARNs of their secrets, each a whole value.
         cpu: what a pod asks for, in units of which 1024 are one vCPU.
         memory: what a pod gets, in MiB.
-        network: range of the VPC, where the load balancer and the database are.
+        network: range of the VPC, where the load balancer and the database are; ``0.0.0.0/0`` where it is not known,
+            since security groups narrow it anyway.
         name: name of the Deployment, and first part of the other names. Short, because a Job's name is a label's value
             too, with 63 characters at most: this one, ``-migration-`` and the image's tag.
         image: the image, with marks.
