@@ -24,7 +24,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 CHECKOV := $(CHECKOV_VENV)/.installed
 
-ifneq (,$(filter deploy deploy-local put-secret apply delete,$(MAKECMDGOALS)))
+ifneq (,$(filter deploy deploy-local put-secret migrate apply delete,$(MAKECMDGOALS)))
 $(foreach name,ARCHITECTURE ENVIRONMENT,$(if $($(name)),,\
 	$(error $(name) is missing, for instance: make $(MAKECMDGOALS) ARCHITECTURE=facerec ENVIRONMENT=dev)))
 endif
@@ -52,6 +52,10 @@ deploy-local: $(RUNTIME) ## The same against an emulator on this machine: no acc
 .PHONY: put-secret
 put-secret: $(RUNTIME) ## Ask for the values of secrets and roll what reads them: ARCHITECTURE= ENVIRONMENT= [SECRET=] [OPTIONS=--wait]
 	@$(BIN)/blueprints put-secret $(ARCHITECTURE) $(ENVIRONMENT) $(SECRET) $(OPTIONS)
+
+.PHONY: migrate
+migrate: $(RUNTIME) ## Run the migration once more, as it was deployed last: ARCHITECTURE= ENVIRONMENT= [TASK=]
+	@$(BIN)/blueprints migrate $(ARCHITECTURE) $(ENVIRONMENT) $(if $(TASK),--task '$(TASK)') $(OPTIONS)
 
 .PHONY: apply
 apply: $(RUNTIME) ## Apply Kubernetes manifests once the stacks are there: ARCHITECTURE= ENVIRONMENT= IMAGE_TAG= [OPTIONS=--render]

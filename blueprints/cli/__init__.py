@@ -14,6 +14,7 @@ from blueprints.cli.apply import apply
 from blueprints.cli.catalog import list_, settings
 from blueprints.cli.deploy import delete, deploy
 from blueprints.cli.lint import lint
+from blueprints.cli.migrate import migrate
 from blueprints.cli.put_secret import put_secret
 from blueprints.cli.render import render
 from blueprints.cli.terminal import complain
@@ -43,7 +44,7 @@ def blueprints() -> None:
     """
 
 
-for command in (list_, settings, render, lint, deploy, put_secret, apply, delete):
+for command in (list_, settings, render, lint, deploy, put_secret, migrate, apply, delete):
     blueprints.add_command(command)
 
 

@@ -47,12 +47,20 @@ def find(manifest: Manifest, name: str | None = None) -> list[tuple[StackEntry, 
     known = ", ".join(sorted({task.name for _, task in tasks}))
     where = f"{manifest.architecture}/{manifest.environment}"
     if not tasks:
-        raise DeployError(
-            f"no stack of {where} has a task that runs once, such as a migration: there is nothing to run"
-        )
+        raise DeployError(f"no stack of {where} has a task that runs once, such as a migration. {_instead(manifest)}")
     if name is not None and all(task.name != name for _, task in tasks):
         raise DeployError(f"no stack of {where} has a task {name!r}: there is {known}")
     return [(entry, task) for entry, task in tasks if name in (None, task.name)]
+
+
+def _instead(manifest: Manifest) -> str:
+    """Return what runs a migration where no task does."""
+    if any(workload.job for entry in manifest.stacks for workload in entry.workloads):
+        again = f"blueprints apply {manifest.architecture} {manifest.environment} --image-tag TAG"
+        return f"Here it is a Job in Kubernetes, which runs before the Deployment: {again}"
+    if any(entry.bundles for entry in manifest.stacks):
+        return "Here it is a command in the bundle, which runs with each version that is deployed"
+    return "There is nothing to run"
 
 
 def run(  # noqa: PLR0913 - what to run, and the deployment that it is a part of
