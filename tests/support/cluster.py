@@ -92,7 +92,7 @@ folder, name, arguments = {folder!r}, os.path.basename(sys.argv[0]), sys.argv[1:
 handed = sys.stdin.read() if "-" in arguments or "--filename=-" in arguments else ""
 seen = [name, arguments, handed, os.environ.get("KUBECONFIG", "")]
 if name != "aws" and os.path.exists(seen[3]):
-    seen.append([open(seen[3]).read(), oct(os.stat(seen[3]).st_mode), os.path.dirname(seen[3])])
+    seen.append([open(seen[3]).read(), os.path.dirname(seen[3])])
 with open(folder + "/record", "a") as record:
     record.write(json.dumps(seen) + "\\n")
 with open(folder + "/answers.json") as file:
