@@ -11,6 +11,7 @@ It needs Python, the AWS CLI and, for `apply`, kubectl; the stacks have to be th
 """
 
 import argparse
+import hashlib
 import io
 import json
 import pathlib
@@ -22,7 +23,6 @@ import time
 import zipfile
 
 MARK = re.compile(r"\$\{(!?)([A-Za-z][A-Za-z0-9_]*)\}")
-MIGRATES = re.compile(r"^kind: Job$", re.MULTILINE)
 TASK_MINUTES = 30
 JOB_MINUTES = 30
 ROLLOUT_MINUTES = 15
@@ -34,7 +34,8 @@ class Delivery:
 
     def __init__(self, manifest, tag=None, role_arn=None):
         self.folder = manifest.parent
-        self.stacks = json.loads(manifest.read_text(encoding="utf-8"))["stacks"]
+        described = json.loads(manifest.read_text(encoding="utf-8"))
+        self.stacks, self.files = described["stacks"], [one["path"] for one in described.get("files", [])]
         self.tag, self.role_arn = tag, role_arn
         self.known = {}
 
@@ -72,11 +73,23 @@ class Delivery:
             values |= self.outputs(bundle["values"])
             key, bucket = fill(bundle["key"], values), self.output(bundle["bucket"])
             say(f"Upload s3://{bucket}/{key}")
+            content = zipped(self.texts(bundle["folder"], values))
             with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-                file.write(zipped(self.folder.parent / bundle["folder"], values))
+                file.write(content)
                 file.flush()
                 command = ["put-object", "--bucket", bucket, "--key", key, "--body", file.name]
+                command += ["--content-type", "application/zip"]
+                # `blueprints deploy` knows by it that exactly this is there already.
+                command += ["--metadata", f"sha256={hashlib.sha256(content).hexdigest()}"]
                 tool("aws", "s3api", *command, "--region", stack["region"])
+
+    def texts(self, folder, values):
+        """The filled texts of a folder's files, by their path in it."""
+        inside = [path for path in self.files if path.startswith(f"../{folder}/")]
+        if not inside:
+            raise SystemExit(f"The manifest names no files below {folder}: render again")
+        names = {path.removeprefix(f"../{folder}/"): self.folder / path for path in inside}
+        return {name: fill(path.read_text(encoding="utf-8"), values) for name, path in names.items()}
 
     def run(self, stack):
         for task in stack.get("tasks", []):
@@ -131,27 +144,26 @@ class Delivery:
         name, namespace = self.output(workload["cluster"]), workload["namespace"]
         tool("aws", "eks", "update-kubeconfig", "--name", name, "--region", region)
         job = fill(workload.get("job", ""), values)
-        for path in sorted((self.folder.parent / workload["folder"]).glob("*.yaml")):
-            text = fill(path.read_text(encoding="utf-8"), values)
-            say(f"Apply {path.name}")
-            if job and MIGRATES.search(text):
-                # A Job's template cannot be changed, and one that failed under this name would stay failed.
-                tool("kubectl", "delete", "job", job, "--namespace", namespace, "--ignore-not-found", "--wait")
+        for path, text in sorted(self.texts(workload["folder"], values).items()):
+            migrates = job and re.search(r"^kind: Job$", text, re.MULTILINE)
+            if migrates:
+                self.remove_ended_job(job, namespace)
+            say(f"Apply {path}")
             tool("kubectl", "apply", "--filename", "-", text=text)
-            if job and MIGRATES.search(text):
+            if migrates:
                 self.wait_for_job(job, namespace)
         rollout = ["rollout", "status", f"deployment/{workload['deployment']}", "--namespace", namespace]
         tool("kubectl", *rollout, f"--timeout={ROLLOUT_MINUTES}m")
 
+    def remove_ended_job(self, job, namespace):
+        """One that ended under this name would not run again; one that still runs is waited for."""
+        if ended_as(job, namespace):
+            tool("kubectl", "delete", "job", job, "--namespace", namespace, "--cascade=foreground")
+
     def wait_for_job(self, job, namespace):
         until = time.monotonic() + JOB_MINUTES * 60
-        ended = {}
-        while not ended and time.monotonic() < until:
-            text = tool("kubectl", "get", "job", job, "--namespace", namespace, "--output", "json", quiet=True)
-            conditions = json.loads(text)["status"].get("conditions", [])
-            ended = {one["type"] for one in conditions if one["status"] == "True"} & {"Complete", "Failed"}
-            if not ended:
-                time.sleep(POLL_SECONDS)
+        while not (ended := ended_as(job, namespace)) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
         tool("kubectl", "logs", f"job/{job}", "--namespace", namespace, "--tail=200", fatal=False)
         if ended != {"Complete"}:
             how = "failed" if ended else f"still runs after {JOB_MINUTES} minutes"
@@ -172,15 +184,23 @@ class Delivery:
         return {name: self.output(where) for name, where in wanted.items()}
 
 
-def zipped(folder, values):
-    """The files below a folder, filled, with the same bytes for the same texts."""
+def ended_as(job, namespace):
+    """How a Job ended: Complete, Failed, or neither while it runs or is not there."""
+    command = ["get", "job", job, "--namespace", namespace, "--ignore-not-found", "--output", "json"]
+    found = json.loads(tool("kubectl", *command, quiet=True) or "{}")
+    conditions = found.get("status", {}).get("conditions", [])
+    return {one["type"] for one in conditions if one["status"] == "True"} & {"Complete", "Failed"}
+
+
+def zipped(texts):
+    """The same bytes for the same texts, and the same as `blueprints deploy` makes of them."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, fill(path.read_text(encoding="utf-8"), values))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in sorted(texts.items()):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # Unix
+            entry.external_attr = (0o100755 if text.startswith("#!") else 0o100644) << 16
+            archive.writestr(entry, text.encode())
     return buffer.getvalue()
 
 
