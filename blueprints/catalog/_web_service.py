@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from troposphere import Sub
+from troposphere import Join, Sub
 
 from blueprints.access.connections import ANYWHERE
 from blueprints.catalog._web_settings import (
@@ -111,6 +111,25 @@ def place(stack: Stack, settings: NetworkSettings, producer: Stack | None, *hold
     if producer is None:
         return Network.existing(stack, egress=settings.egress, holds=holds or ("balancer", "tasks"))
     return Network.from_stack(stack, producer, zones=settings.availability_zones, egress=settings.egress)
+
+
+def list_subnets(network: Stack, settings: NetworkSettings) -> None:
+    """Publish the subnets of each kind as one text too, for what takes no list: it cannot be put together elsewhere."""
+    for kind in ("Public", "Private"):
+        subnets = [network.outputs[f"{kind}Subnet{zone}"].Value for zone in range(1, settings.availability_zones + 1)]
+        network.output(f"{kind}SubnetIds", Join(",", subnets), f"The {kind.lower()} subnets, with commas between them")
+
+
+def place_by_lists(stack: Stack, settings: NetworkSettings, producer: Stack | None) -> Network:
+    """The network of what takes its subnets as one text."""
+    if producer is None:
+        return place(stack, settings, None)
+    return Network(
+        vpc_id=stack.from_stack(producer, "VpcId"),
+        public_subnets=stack.from_stack(producer, "PublicSubnetIds"),
+        private_subnets=stack.from_stack(producer, "PrivateSubnetIds"),
+        tasks_are_public=settings.egress == "public",
+    )
 
 
 def ask_for_image(stack: Stack, repository: str) -> StackParameter:

@@ -12,6 +12,8 @@ from blueprints.model.context import because
 # The hosted zone of every distribution's name (Route 53 API Reference, "AliasTarget", HostedZoneId).
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 
+FIVE_MINUTES = 300
+
 
 class Certificate(Component):
     """A certificate that ACM validates by DNS and renews by itself.
@@ -109,6 +111,33 @@ class DistributionRecord(Component):
         self.record_ipv6 = because(
             "The same for those who come over IPv6.",
             _alias(f"{name}AliasRecordIpv6", "AAAA", domain_name, hosted_zone_id, target),
+        )
+
+
+class NameRecord(Component):
+    """The name in DNS that leads to another name, where an alias cannot: a load balancer that somebody else made.
+
+    A CNAME cannot stand at the top of a zone (example.com), only below (api.example.com).
+
+    Args:
+        name: first part of the logical id.
+        domain_name: the name that people use: a parameter, or what is made of one.
+        hosted_zone_id: the zone that the name lies in.
+        target: the name that it leads to.
+    """
+
+    def __init__(self, name: str, *, domain_name: Any, hosted_zone_id: Any, target: Any) -> None:
+        self.record = because(
+            "People use the name; where it leads may change, and is asked for anew after five minutes.",
+            route53.RecordSetType(
+                f"{name}NameRecord",
+                Name=_value(domain_name),
+                HostedZoneId=_value(hosted_zone_id),
+                Type="CNAME",
+                TTL=str(FIVE_MINUTES),
+                ResourceRecords=[target],
+            ),
+            must=["The name is not the top of its zone"],
         )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from troposphere import Join
-
 from blueprints.catalog._web_backend.application import API
 from blueprints.catalog._web_backend.data import data_stack
 from blueprints.catalog._web_backend.files import files_of
 from blueprints.catalog._web_backend.frontend import edge_stack
 from blueprints.catalog._web_backend.kubernetes import manifests
 from blueprints.catalog._web_backend.release import release_stacks
-from blueprints.catalog._web_service import network_stack, registry_stack
+from blueprints.catalog._web_service import list_subnets, network_stack, registry_stack
 from blueprints.catalog.web_backend_eks.cluster import cluster_stack
 from blueprints.catalog.web_backend_eks.platform import monitoring_stack, platform_stack
 from blueprints.catalog.web_backend_eks.settings import ARCHITECTURE, REPOSITORY, Settings
@@ -26,7 +24,7 @@ def build(settings: Settings) -> list[Stack]:
     registry = registry_stack(settings, {API: REPOSITORY})
     network = network_stack(settings, dual_stack=settings.dual_stack, data_subnets=True)
     if network is not None and settings.load_balancer == "ingress":
-        _name_public_subnets(settings, network)
+        list_subnets(network, settings)
     data = data_stack(settings, network)
     edge = edge_stack(settings)
     platform = platform_stack(settings, network, data, edge)
@@ -44,9 +42,3 @@ def files(settings: Settings) -> list[TextFile]:
         *manifests(application(settings), folder=folder(settings)),
         *files_of(settings, architecture=ARCHITECTURE, repository=REPOSITORY, stacks=build(settings)),
     ]
-
-
-def _name_public_subnets(settings: Settings, network: Stack) -> None:
-    """Publish the subnets of an Ingress's load balancer in one text, as its annotation takes them."""
-    subnets = [network.outputs[f"PublicSubnet{zone}"].Value for zone in range(1, settings.availability_zones + 1)]
-    network.output("PublicSubnetIds", Join(",", subnets), "The public subnets, with commas between them")

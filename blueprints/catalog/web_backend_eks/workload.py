@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from blueprints.access.connections import ANYWHERE
 from blueprints.catalog._web_backend.application import (
     API,
     secret_outputs,
@@ -28,13 +31,18 @@ def application(settings: Settings) -> KubernetesApplication:
         region=settings.region,
         namespace=settings.namespace,
         service_account=SERVICE_ACCOUNT,
-        variables=variables(settings, database_host="${DATABASE_HOST}", cors_origins=_origins(settings)),
+        variables=variables(
+            settings.model_copy(update={"variables": _unmarked(settings.variables)}),
+            database_host="${DATABASE_HOST}",
+            cors_origins=_origins(settings),
+        ),
         secrets={name: f"${{{name}_ARN}}" for name in secret_outputs(settings)},
         cpu=settings.cpu,
         memory=settings.memory,
         minimum=settings.minimum_capacity,
         maximum=settings.maximum_capacity,
-        network=settings.vpc_cidr,
+        # Of a VPC that exists nobody says the range.
+        network=ANYWHERE if settings.existing_vpc else settings.vpc_cidr,
         port=settings.container_port,
         health_path=settings.health_check_path,
         start_seconds=settings.start_seconds,
@@ -86,3 +94,8 @@ def workload(settings: Settings, network: Stack | None, data: Stack, platform: S
         values={name: outputs[name] for name in sorted(needed)},
         charts=charts(described),
     )
+
+
+def _unmarked(values: Mapping[str, str]) -> dict[str, str]:
+    """Values as marks leave them: ``${`` is a mark, ``${!`` is what it looks like."""
+    return {name: value.replace("${", "${!") for name, value in values.items()}
