@@ -108,7 +108,12 @@ class Kubectl:
         path = os.environ.get("PATH", "")
         aws = find_cli(path, Path(sys.executable).parent)
         # The token comes from `aws`, which can be the one beside this program.
-        self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PATH": f"{path}{os.pathsep}{aws.parent}"}
+        self._environment = {
+            **os.environ,
+            "PATH": f"{path}{os.pathsep}{aws.parent}",
+            "KUBECONFIG": str(kubeconfig),
+            "KUBECACHEDIR": str(kubeconfig.parent / "cache"),  # what the cluster can do; ~/.kube/cache otherwise
+        }
 
     def run(self, *arguments: str, stdin: str = "", waits: int = 0) -> str:
         """Call kubectl and return what it prints; *waits* are the seconds that it may wait by itself."""
