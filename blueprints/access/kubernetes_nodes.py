@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from awacs import ec2, ecr, eks, eks_auth, kms
-from awacs import logs as logs_actions
 from awacs.aws import (
     AWSPrincipal,
     Condition,
@@ -18,7 +17,7 @@ from awacs.aws import (
     Statement,
     StringNotEquals,
 )
-from troposphere import AccountId, Sub, logs
+from troposphere import AccountId, Sub
 
 from blueprints.access import keys
 from blueprints.access.grants import allow, document, log_in_to_registry, pull_image
@@ -97,15 +96,4 @@ def pull_images(repository: str) -> tuple[Statement, ...]:
             on=[Sub("arn:${AWS::Partition}:ecr:${AWS::Region}:*:repository/*")],
             when=Condition([elsewhere]),
         ),
-    )
-
-
-def write_pod_logs(log_group: logs.LogGroup) -> Statement:
-    """Write what pods on Fargate say to one log group; it is there already, so nobody has to make it."""
-    return allow(
-        "WritePodLogs",
-        logs_actions.CreateLogStream,
-        logs_actions.DescribeLogStreams,
-        logs_actions.PutLogEvents,
-        on=[log_group.get_att("Arn")],
     )

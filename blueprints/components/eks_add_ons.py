@@ -114,6 +114,43 @@ class NodeAddOns(Component):
         return [self.pod_identity_agent, self.kube_proxy, self.vpc_cni]
 
 
+class ContainerLogs(Component):
+    """The log groups that the CloudWatch add-on writes to, made before it so that they expire.
+
+    They are apart from the add-on, because its role names them.
+
+    Args:
+        name: first part of the logical ids.
+        cluster: the cluster, whose name is part of theirs.
+        retention_days: days that the logs stay.
+
+    """
+
+    def __init__(self, name: str, *, cluster: EksCluster, retention_days: int = 30) -> None:
+        prefix = f"/aws/containerinsights/${{{cluster.cluster.title}}}"
+        self.log_groups = [
+            because(
+                why,
+                logs.LogGroup(
+                    f"{name}{kind.title()}LogGroup",
+                    LogGroupName=Sub(f"{prefix}/{kind}"),
+                    RetentionInDays=retention_days,
+                ),
+            )
+            for kind, why in LOG_KINDS.items()
+        ]
+
+    @property
+    def application(self) -> logs.LogGroup:
+        """Where the containers' logs are, for metric filters."""
+        return self.log_groups[0]
+
+    @property
+    def arns(self) -> list[Any]:
+        """Their ARNs, each with ``:*`` at its end, for the role of the agents."""
+        return [group.get_att("Arn") for group in self.log_groups]
+
+
 class WorkloadAddOns(Component):
     """What runs on nodes or on Fargate and every workload counts on: names, measurements, secrets, logs.
 
@@ -126,13 +163,13 @@ class WorkloadAddOns(Component):
         cluster: the cluster.
         after: where they run: the node group or the Fargate profile.
         compute: which of the two it is.
-        cloudwatch_role: ARN of the CloudWatch agent's role (``CLOUDWATCH_ACCOUNT``); nodes have to have one.
-        log_retention_days: days that the containers' and the nodes' logs stay.
+        container_logs: where the CloudWatch agent writes; nodes have to have it.
+        cloudwatch_role: ARN of the agent's role (``CLOUDWATCH_ACCOUNT``); nodes have to have it.
         versions: versions by name of the add-on, for those that are to be pinned.
 
     Raises:
-        SettingsError: nodes without a role for the CloudWatch agent, Fargate with one, or a version for an add-on that
-            is not one of these.
+        SettingsError: nodes without logs or their role, Fargate with them, or a version for an add-on that is not one
+            of these.
 
     """
 
@@ -143,18 +180,15 @@ class WorkloadAddOns(Component):
         cluster: EksCluster,
         after: Sequence[AWSObject],
         compute: Compute,
+        container_logs: ContainerLogs | None = None,
         cloudwatch_role: Any | None = None,
-        log_retention_days: int = 30,
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        fargate = compute == "fargate"
-        if fargate == (cloudwatch_role is not None):
-            raise SettingsError(
-                f"{name}: compute is {compute}; cloudwatch_role is for nodes, and nodes have to have it"
-            )
         known = ("coredns", "metrics-server")
         on_nodes = ("amazon-cloudwatch-observability", "aws-secrets-store-csi-driver-provider")
-        self._name, self._cluster, self._after = name, cluster, after
+        fargate = compute == "fargate"
+        check_logs(name, compute, container_logs, cloudwatch_role)
+        self._name, self._cluster, self._after = name, cluster, list(after)
         self._versions = check_versions(name, versions, known if fargate else (*known, *on_nodes))
         self.core_dns = because(
             "Resolves names of Services, and passes on all others.",
@@ -163,33 +197,8 @@ class WorkloadAddOns(Component):
         self.metrics_server = because(
             "Tells the autoscaler of pods what they use.", self._made("MetricsServer", "metrics-server")
         )
-        self.log_groups = [] if fargate else self._log_groups(log_retention_days)
         self.secrets_store = None if fargate else self._secrets_store()
-        self.cloudwatch = None if fargate else self._cloudwatch(cloudwatch_role)
-
-    @property
-    def application_log_group(self) -> logs.LogGroup:
-        """Where the containers' logs are.
-
-        Raises:
-            SettingsError: on Fargate, where the profile has it.
-
-        """
-        if not self.log_groups:
-            raise SettingsError(f"{self._name}: containers on Fargate log to the profile's log group; ask the profile")
-        return self.log_groups[0]
-
-    def _log_groups(self, days: int) -> list[logs.LogGroup]:
-        prefix = f"/aws/containerinsights/${{{self._cluster.cluster.title}}}"
-        return [
-            because(
-                why,
-                logs.LogGroup(
-                    f"{self._name}{kind.title()}LogGroup", LogGroupName=Sub(f"{prefix}/{kind}"), RetentionInDays=days
-                ),
-            )
-            for kind, why in LOG_KINDS.items()
-        ]
+        self.cloudwatch = None if container_logs is None else self._cloudwatch(container_logs, cloudwatch_role)
 
     def _secrets_store(self) -> eks.Addon:
         return because(
@@ -197,9 +206,9 @@ class WorkloadAddOns(Component):
             self._made("SecretsStore", "aws-secrets-store-csi-driver-provider", SECRETS_STORE),
         )
 
-    def _cloudwatch(self, role: Any) -> eks.Addon:
+    def _cloudwatch(self, container_logs: ContainerLogs, role: Any) -> eks.Addon:
         made = self._made("CloudWatch", "amazon-cloudwatch-observability", CLOUDWATCH, {CLOUDWATCH_ACCOUNT[1]: role})
-        made.DependsOn = [*made.resource["DependsOn"], *(group.title for group in self.log_groups)]
+        made.DependsOn = [resource.title for resource in (*self._after, *container_logs.log_groups)]
         return because("Sends containers' logs and Container Insights to CloudWatch.", made)
 
     def _made(
@@ -212,6 +221,15 @@ class WorkloadAddOns(Component):
         title = f"{self._name}{noun}AddOn"
         return _add_on(
             title, add_on, self._cluster, self._versions, configuration=configuration, roles=roles, after=self._after
+        )
+
+
+def check_logs(name: str, compute: Compute, container_logs: ContainerLogs | None, role: Any | None) -> None:
+    """Raise SettingsError unless the CloudWatch agent has a place to run, one to write to and a role for it."""
+    has = [part is not None for part in (container_logs, role)]
+    if has != [compute == "nodes"] * 2:
+        raise SettingsError(
+            f"{name}: compute is {compute}; nodes have to have container_logs and cloudwatch_role, and Fargate cannot"
         )
 
 

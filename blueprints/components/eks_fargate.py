@@ -7,7 +7,7 @@ from typing import Any
 
 from troposphere import Sub, Tags, eks, iam, logs
 
-from blueprints.access import grants, kubernetes_nodes
+from blueprints.access import grants, kubernetes_nodes, kubernetes_policies
 from blueprints.components.eks_cluster import EksCluster
 from blueprints.components.network import Network
 from blueprints.model.component import Component
@@ -88,7 +88,7 @@ class FargateProfile(Component):
                     grants.policy(
                         "StartPods",
                         *kubernetes_nodes.pull_images(repository),
-                        kubernetes_nodes.write_pod_logs(self.log_group),
+                        kubernetes_policies.write_container_logs([self.log_group.get_att("Arn")]),
                     )
                 ],
             ),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from troposphere import GetAtt, Ref, logs
+from troposphere import GetAtt, Ref
 
 from blueprints.access import kubernetes_nodes
 from blueprints.access.grants import document
@@ -65,8 +65,3 @@ def test_nodes_join_one_cluster():
     assert plain(*kubernetes_nodes.join_cluster(Ref("ClusterArn")))["JoinCluster"]["Resource"] == [
         {"Ref": "ClusterArn"}
     ]
-
-
-def test_pods_on_fargate_write_to_one_log_group():
-    granted = plain(kubernetes_nodes.write_pod_logs(logs.LogGroup("Pods")))["WritePodLogs"]
-    assert granted["Resource"] == [{"Fn::GetAtt": ["Pods", "Arn"]}]

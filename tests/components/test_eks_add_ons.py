@@ -5,7 +5,7 @@ import json
 import pytest
 from troposphere import Parameter, Ref
 
-from blueprints.components.eks_add_ons import NodeAddOns, WorkloadAddOns
+from blueprints.components.eks_add_ons import ContainerLogs, NodeAddOns, WorkloadAddOns
 from blueprints.components.eks_cluster import EksCluster, kubernetes_version
 from blueprints.components.eks_fargate import FargateProfile
 from blueprints.components.eks_nodes import NodeGroup
@@ -28,9 +28,10 @@ def on_nodes(network, **options):
     group = NodeGroup(
         "Main", cluster=cluster, network=network, version=VERSION, repository="web", after=first.before_nodes
     )
-    given = {"cloudwatch_role": Ref("CloudWatchRoleArn"), "log_retention_days": 14}
+    groups = ContainerLogs("Main", cluster=cluster, retention_days=14)
+    given = {"container_logs": groups, "cloudwatch_role": Ref("CloudWatchRoleArn")}
     last = WorkloadAddOns("Main", cluster=cluster, after=[group.node_group], compute="nodes", **(given | options))
-    return cluster, first, group, last
+    return cluster, first, group, groups, last
 
 
 def on_fargate(network, **options):
@@ -161,14 +162,17 @@ def test_a_version_for_an_add_on_that_is_not_there_is_refused(network):
         on_fargate(network, versions={"vpc-cni": "v1.22.4-eksbuild.3"})
 
 
-def test_only_nodes_take_a_role_for_the_cloudwatch_agent_and_have_to(network):
-    with pytest.raises(SettingsError, match="compute is nodes; cloudwatch_role is for nodes"):
-        on_nodes(network, cloudwatch_role=None)
-    with pytest.raises(SettingsError, match="compute is fargate; cloudwatch_role is for nodes"):
+def test_only_nodes_take_a_role_and_logs_for_the_cloudwatch_agent_and_have_to(network):
+    for missing in ("cloudwatch_role", "container_logs"):
+        with pytest.raises(SettingsError, match="compute is nodes; nodes have to have container_logs"):
+            on_nodes(network, **{missing: None})
+    with pytest.raises(SettingsError, match=r"compute is fargate; .* and Fargate cannot"):
         on_fargate(network, cloudwatch_role=Ref("CloudWatchRoleArn"))
 
 
-def test_metric_filters_find_the_log_of_the_application(network):
-    assert on_nodes(network)[3].application_log_group.title == "MainApplicationLogGroup"
-    with pytest.raises(SettingsError, match="ask the profile"):
-        _ = on_fargate(network)[2].application_log_group
+def test_metric_filters_and_the_role_of_the_agent_find_the_log_groups(network):
+    groups = on_nodes(network)[3]
+    assert groups.application.title == "MainApplicationLogGroup"
+    assert [arn.to_dict()["Fn::GetAtt"] for arn in groups.arns] == [
+        [f"Main{kind}LogGroup", "Arn"] for kind in ("Application", "Dataplane", "Host", "Performance")
+    ]

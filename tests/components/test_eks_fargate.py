@@ -56,7 +56,7 @@ def test_only_fargate_profiles_of_this_cluster_take_on_the_role(resources):
 @pytest.mark.row("WB-08")
 def test_logs_of_containers_go_to_one_group_that_expires(resources):
     statements = resources["PodsPodExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    (writing,) = (each for each in statements if each["Sid"] == "WritePodLogs")
+    (writing,) = (each for each in statements if each["Sid"] == "WriteContainerLogs")
     assert writing["Resource"] == [{"Fn::GetAtt": ["PodsPodLogGroup", "Arn"]}]
     assert "logs:CreateLogGroup" not in writing["Action"]
     assert resources["PodsPodLogGroup"]["Properties"]["RetentionInDays"] == 14
