@@ -1,7 +1,7 @@
 """Marks in text files: ``${NAME}`` stands for a value that is known only once the stacks are there.
 
-``${!NAME}`` gives ``${NAME}``, as in Fn::Sub: for what a shell or another program is to fill. A value is inserted as it
-is, and what is inserted is never read again.
+``${!`` gives ``${``, so that ``${!NAME}`` becomes ``${NAME}``, as in Fn::Sub: for what a shell or another program is to
+fill. A value is inserted as it is, and what is inserted is never read again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from blueprints.model.errors import DeployError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MARK = re.compile(r"\$\{(?P<name>[A-Za-z][A-Za-z0-9_]*)\}|\$\{!(?P<kept>[^}\n]*)\}|\$\{(?P<other>[^}\n]{0,40}\}?)")
+_MARK = re.compile(r"\$\{(?P<name>[A-Za-z][A-Za-z0-9_]*)\}|(?P<kept>\$\{!)|\$\{(?P<other>[^}\n]{0,40}\}?)")
 # What ends or changes a quoted string of YAML, JSON or a shell, beside line ends and other control characters.
 _UNSAFE = frozenset("\"'\\")
 
@@ -63,7 +63,7 @@ def fill_yaml(text: str, values: Mapping[str, str], *, where: str) -> str:
 
 
 def _filled(found: re.Match[str], values: Mapping[str, str]) -> str:
-    return values[found["name"]] if found["name"] else f"${{{found['kept']}}}"
+    return "${" if found["kept"] else values[found["name"]]
 
 
 def _check_names(text: str, values: Mapping[str, str], where: str) -> None:

@@ -21,9 +21,9 @@ from tests.support.cluster import FAILED, JOB, ROLE, RUNNING, SUCCEEDED, TAG, UR
 
 
 def test_a_mark_becomes_its_value_and_what_is_for_a_shell_stays():
-    text = "${ONE}:${TWO} ${!HOME} $HOME $(NAME)"
+    text = "${ONE}:${TWO} ${!HOME} ${! $HOME $(NAME)"
     assert marks(text) == {"ONE", "TWO"}
-    assert fill(text, {"ONE": "1", "TWO": "${ONE}", "MORE": ""}, where="f") == "1:${ONE} ${HOME} $HOME $(NAME)"
+    assert fill(text, {"ONE": "1", "TWO": "${ONE}", "MORE": ""}, where="f") == "1:${ONE} ${HOME} ${ $HOME $(NAME)"
 
 
 @pytest.mark.parametrize(
