@@ -9,11 +9,11 @@ from awacs.aws import Statement
 from troposphere import AWSObject, Tags, ec2, elasticbeanstalk, logs
 
 from blueprints.access import grants
-from blueprints.access.connections import ANYWHERE, HTTPS, Peer, admit, closed_security_group, connect
+from blueprints.access.connections import Peer, admit, closed_security_group, connect
 from blueprints.components import beanstalk_options as options
 from blueprints.components.beanstalk import BeanstalkApplication, BeanstalkVersion, latest_platform
-from blueprints.components.beanstalk_options import Capacity, Deployment
 from blueprints.components.beanstalk_roles import BeanstalkRoles
+from blueprints.components.beanstalk_settings import HOST_PORT, Capacity, Entrance, Operations
 from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.network import Network
 from blueprints.components.secret import SecretValue
@@ -24,7 +24,7 @@ from blueprints.model.errors import SettingsError
 # The variable that tells the source bundle where the containers' output goes.
 LOG_GROUP = "LOG_GROUP"
 
-CAPACITY = Capacity()
+CAPACITY, ENTRANCE, OPERATIONS = Capacity(), Entrance(), Operations()
 
 BRANCH_REASON = "A branch of AWS's own platforms is no resource of anybody's, and its ARN the same in every account"
 
@@ -48,20 +48,12 @@ class BeanstalkEnvironment(Component):
         platform: ARN of a version of the platform (`platform_arn`); None runs the latest there is when it is made.
         health_path: what the load balancer asks for; 200 is well.
         capacity: which instances, and how many.
-        deployment: how a version reaches them.
-        certificate: ARN of a certificate; with one, HTTPS alone listens.
-        clients: the IPv4 range that may connect.
-        prefix_list: id of CloudFront's managed prefix list, whose addresses may connect instead of *clients*.
-        access_logs: a bucket for the load balancer's access logs, of this stack or by name; None keeps none.
-        log_retention_days: days that logs stay.
+        entrance: who may come in, and how.
+        operations: how versions and platforms come, and how long logs stay.
         may: what the application itself is allowed to do.
-        update_window: when managed updates may begin, in UTC, such as ``Sun:03:00``; None has none.
-        command_seconds: how long a deployment may take on an instance, with pull and migration.
-        keep: leave Elastic Beanstalk's log groups when the environment goes.
 
     Raises:
-        SettingsError: Elastic Beanstalk does not take a value, a secret is part of one, or *clients* and *prefix_list*
-            are both given.
+        SettingsError: the path does not begin with a slash, a variable is there twice, or a secret is part of one.
 
     """
 
@@ -78,35 +70,24 @@ class BeanstalkEnvironment(Component):
         platform: Any | None = None,
         health_path: str = "/health",
         capacity: Capacity = CAPACITY,
-        deployment: Deployment = "rolling",
-        certificate: Any | None = None,
-        clients: Any = ANYWHERE,
-        prefix_list: Any | None = None,
-        access_logs: Any | None = None,
-        log_retention_days: int = 30,
+        entrance: Entrance = ENTRANCE,
+        operations: Operations = OPERATIONS,
         may: Sequence[Statement] = (),
-        update_window: str | None = "Sun:03:00",
-        command_seconds: int = 1200,
-        keep: bool = False,
     ) -> None:
-        _check(name, health_path, log_retention_days, update_window, command_seconds)
+        if not health_path.startswith("/"):
+            raise SettingsError(f"{name}: health_path is {health_path!r}; begin it with /")
         _check_variables(name, variables, secrets)
-        if prefix_list is not None and clients != ANYWHERE:
-            raise SettingsError(f"{name}: clients is {clients} and there is a prefix list as well; give one of the two")
-        self.name, self.port = name, options.HOST_PORT
+        self.name, self.port = name, HOST_PORT
         self.security_group = closed_security_group(name, network.vpc_id, f"Instances of {name}")
         self.load_balancer_group = closed_security_group(
             f"{name}LoadBalancer", network.vpc_id, f"Load balancer of {name}"
         )
-        balancer = Peer(
-            f"{name}LoadBalancer",
-            self.load_balancer_group.get_att("GroupId"),
-            options.HOST_PORT if certificate is None else HTTPS,
-        )
-        self.ingress = _admit(clients, prefix_list, balancer)
+        balancer = Peer(f"{name}LoadBalancer", self.load_balancer_group.get_att("GroupId"), entrance.port)
+        self.ingress = _admit(entrance, balancer)
         self.requests = connect(balancer, self)
         self.log_group = because(
-            "What the containers say.", logs.LogGroup(f"{name}LogGroup", RetentionInDays=log_retention_days)
+            "What the containers say.",
+            logs.LogGroup(f"{name}LogGroup", RetentionInDays=operations.log_retention_days),
         )
         self.roles = BeanstalkRoles(
             name,
@@ -118,28 +99,15 @@ class BeanstalkEnvironment(Component):
         )
         namespaces = {
             **options.placement(name, network),
-            **options.instances(
-                capacity, profile=self.roles.instance_profile.ref(), security_group=self.security_group_id
-            ),
-            **options.scaling(capacity),
-            **options.entrance(
-                security_group=balancer.security_group_id,
-                certificate=certificate,
-                access_logs=access_logs.bucket.ref() if isinstance(access_logs, AccessLogBucket) else access_logs,
-            ),
+            **self._running(capacity, entrance, operations),
             **options.process(health_path),
-            **options.rollout(deployment, seconds=command_seconds),
-            **options.watching(
-                service_role=self.roles.service_role.ref(), log_retention_days=log_retention_days, keep=keep
-            ),
-            **options.managed_updates(update_window),
             **options.variables({**variables, LOG_GROUP: self.log_group.ref()}, secrets),
         }
         self.environment = self._environment(application, version, platform, namespaces)
         self.wait_for(self.ingress, *self.requests)
-        if isinstance(access_logs, AccessLogBucket):
+        if isinstance(entrance.access_logs, AccessLogBucket):
             # Elastic Load Balancing tries the bucket when logging is switched on: its policy has to be there first.
-            self.wait_for(access_logs.policy)
+            self.wait_for(entrance.access_logs.policy)
 
     def wait_for(self, *resources: AWSObject) -> None:
         """Start no instance before these are there, nor drop them earlier: without its way out nothing is deployed."""
@@ -160,6 +128,17 @@ class BeanstalkEnvironment(Component):
     def endpoint(self) -> Any:
         """The load balancer's name in DNS."""
         return self.environment.get_att("EndpointURL")
+
+    def _running(self, capacity: Capacity, entrance: Entrance, operations: Operations) -> options.Namespaces:
+        profile, balancer = self.roles.instance_profile.ref(), self.load_balancer_group.get_att("GroupId")
+        return {
+            **options.instances(capacity, profile=profile, security_group=self.security_group_id),
+            **options.scaling(capacity),
+            **options.load_balancer(entrance, security_group=balancer),
+            **options.rollout(operations),
+            **options.watching(operations, service_role=self.roles.service_role.ref()),
+            **options.managed_updates(operations.update_window),
+        }
 
     def _environment(
         self,
@@ -188,30 +167,16 @@ class BeanstalkEnvironment(Component):
         )
 
 
-def _admit(clients: Any, prefix_list: Any | None, balancer: Peer) -> ec2.SecurityGroupIngress:
-    by_list = prefix_list is not None
+def _admit(entrance: Entrance, balancer: Peer) -> ec2.SecurityGroupIngress:
+    by_list = entrance.prefix_list is not None
     return admit(
-        prefix_list if by_list else clients,
+        entrance.prefix_list if by_list else entrance.clients,
         balancer,
         port=balancer.port,
         title=f"{'CloudFront' if by_list else 'Clients'}To{balancer.name}Ingress",
         source="CloudFront" if by_list else "clients",
         prefix_list=by_list,
     )
-
-
-def _check(name: str, health_path: str, days: int, window: str | None, seconds: int) -> None:
-    if not health_path.startswith("/"):
-        raise SettingsError(f"{name}: health_path is {health_path!r}; begin it with /")
-    if days not in options.RETENTION_DAYS:
-        allowed = ", ".join(map(str, options.RETENTION_DAYS))
-        raise SettingsError(f"{name}: log_retention_days is {days}; Elastic Beanstalk takes {allowed}")
-    if window is not None and not options.WINDOW.fullmatch(window):
-        raise SettingsError(f"{name}: update_window is {window!r}; give day, hour and minute in UTC, such as Sun:03:00")
-    if not 1 <= seconds <= options.MOST_COMMAND_SECONDS:
-        raise SettingsError(
-            f"{name}: command_seconds is {seconds}; Elastic Beanstalk takes 1 to {options.MOST_COMMAND_SECONDS}"
-        )
 
 
 def _check_variables(name: str, variables: Mapping[str, Any], secrets: Mapping[str, SecretValue]) -> None:

@@ -7,35 +7,21 @@ environments". Elastic Beanstalk refuses an unknown one when it is deployed, and
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from troposphere import GetStackOutput, Join, elasticbeanstalk
 
+from blueprints.components.beanstalk_settings import HOST_PORT, Capacity, Entrance, Operations
 from blueprints.components.load_balancer import TLS_POLICY
 from blueprints.components.network import Network
 from blueprints.components.secret import SecretValue
 from blueprints.model.errors import SettingsError
 
 Namespaces = Mapping[str, Mapping[str, Any]]
-Deployment = Literal["rolling", "immutable", "traffic-splitting"]
 
-# nginx takes requests there, on every instance.
-HOST_PORT = 80
-
-# aws:elasticbeanstalk:cloudwatch:logs, RetentionInDays.
-RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
-# aws:elasticbeanstalk:command, Timeout.
-MOST_COMMAND_SECONDS = 3600
 # Elastic Beanstalk makes it where the account has none; AWS keeps it as narrow as managed updates allow.
 MANAGED_UPDATES_ROLE = "AWSServiceRoleForElasticBeanstalkManagedUpdates"
-# A family with g behind its generation is Graviton (Amazon EC2 instance types, "Naming conventions").
-INSTANCE_TYPE = re.compile(r"[a-z]+\d+[a-z-]*\.[a-z0-9-]+")
-GRAVITON = re.compile(r"[a-z]+\d+g[a-z-]*\.")
-WINDOW = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01]\d|2[0-3]):[0-5]\d")
-
 # Each published metric costs as a custom metric does; EnvironmentHealth is published at no charge.
 METRICS = (
     "ApplicationRequestsTotal",
@@ -44,45 +30,6 @@ METRICS = (
     "ApplicationLatencyP50",
     "ApplicationLatencyP99",
 )
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """Which instances run, and how many.
-
-    Args:
-        instance_type: what they are; a Graviton type takes an image for linux/arm64.
-        minimum: how many there are at least.
-        maximum: how many there are at most.
-        target_cpu: percent of CPU; above it for five minutes an instance is added, below half of it one is removed.
-        volume_gib: the root volume, 10 to 16,384 GiB; it holds the images too.
-
-    Raises:
-        SettingsError: a number is out of its bounds, or no instance type is called that.
-    """
-
-    instance_type: str = "t3.small"
-    minimum: int = 1
-    maximum: int = 4
-    target_cpu: int = 60
-    volume_gib: int = 20
-
-    def __post_init__(self) -> None:
-        if not INSTANCE_TYPE.fullmatch(self.instance_type):
-            raise SettingsError(f"instance_type is {self.instance_type!r}; give a family and a size, such as t3.small")
-        if not 1 <= self.minimum <= self.maximum:
-            raise SettingsError(
-                f"instances: minimum {self.minimum}, maximum {self.maximum}; give at least one, and no lower maximum"
-            )
-        if not 10 <= self.target_cpu <= 90:  # noqa: PLR2004 - below and above, one of the two triggers is always on
-            raise SettingsError(f"target_cpu is {self.target_cpu}; give 10 to 90 percent")
-        if not 10 <= self.volume_gib <= 16384:  # noqa: PLR2004 - aws:autoscaling:launchconfiguration, RootVolumeSize
-            raise SettingsError(f"volume_gib is {self.volume_gib}; Elastic Beanstalk takes 10 to 16384")
-
-    @property
-    def architecture(self) -> str:
-        """What the image has to be built for."""
-        return "arm64" if GRAVITON.match(self.instance_type) else "x86_64"
 
 
 def option_settings(namespaces: Namespaces) -> list[elasticbeanstalk.OptionSetting]:
@@ -169,21 +116,27 @@ def scaling(capacity: Capacity) -> Namespaces:
     }
 
 
-def entrance(*, security_group: Any, certificate: Any | None, access_logs: Any | None) -> Namespaces:
-    """The load balancer: HTTPS alone with a certificate, because no option makes a listener redirect."""
+def load_balancer(entrance: Entrance, *, security_group: Any) -> Namespaces:
+    """An Application Load Balancer's group, logs and listeners."""
     secure = {
         "aws:elbv2:listener:443": {
             "ListenerEnabled": "true",
             "Protocol": "HTTPS",
-            "SSLCertificateArns": certificate,
+            "SSLCertificateArns": entrance.certificate,
             "SSLPolicy": TLS_POLICY,
         }
     }
-    logs = {"AccessLogsS3Enabled": "true", "AccessLogsS3Bucket": access_logs}
+    logs = {"AccessLogsS3Enabled": "true", "AccessLogsS3Bucket": entrance.log_bucket}
     return {
-        "aws:elbv2:loadbalancer": {"SecurityGroups": security_group, **(logs if access_logs is not None else {})},
-        "aws:elbv2:listener:default": {"ListenerEnabled": str(certificate is None).lower(), "Protocol": "HTTP"},
-        **(secure if certificate is not None else {}),
+        "aws:elbv2:loadbalancer": {
+            "SecurityGroups": security_group,
+            **(logs if entrance.log_bucket is not None else {}),
+        },
+        "aws:elbv2:listener:default": {
+            "ListenerEnabled": str(entrance.certificate is None).lower(),
+            "Protocol": "HTTP",
+        },
+        **(secure if entrance.certificate is not None else {}),
     }
 
 
@@ -205,22 +158,22 @@ def process(health_path: str) -> Namespaces:
     }
 
 
-def rollout(deployment: Deployment, *, seconds: int) -> Namespaces:
+def rollout(operations: Operations) -> Namespaces:
     """How a version and a configuration reach the instances; each waits for health, and turns back without it.
 
     Rolling adds instances first, so that as many take requests as before. Traffic splitting sends a tenth of the
     requests to new instances for ten minutes before it goes on.
     """
-    command = {"Timeout": str(seconds), "IgnoreHealthCheck": "false"}
+    command = {"Timeout": str(operations.command_seconds), "IgnoreHealthCheck": "false"}
     update = "aws:autoscaling:updatepolicy:rollingupdate"
-    if deployment == "rolling":
+    if operations.deployment == "rolling":
         batches = {"DeploymentPolicy": "RollingWithAdditionalBatch", "BatchSizeType": "Percentage", "BatchSize": "30"}
         return {
             "aws:elasticbeanstalk:command": batches | command,
             update: {"RollingUpdateEnabled": "true", "RollingUpdateType": "Health"},
         }
     new_instances = {update: {"RollingUpdateEnabled": "true", "RollingUpdateType": "Immutable"}}
-    if deployment == "immutable":
+    if operations.deployment == "immutable":
         return {"aws:elasticbeanstalk:command": {"DeploymentPolicy": "Immutable", **command}, **new_instances}
     return {
         "aws:elasticbeanstalk:command": {"DeploymentPolicy": "TrafficSplitting", **command},
@@ -229,9 +182,12 @@ def rollout(deployment: Deployment, *, seconds: int) -> Namespaces:
     }
 
 
-def watching(*, service_role: Any, log_retention_days: int, keep: bool) -> Namespaces:
+def watching(operations: Operations, *, service_role: Any) -> Namespaces:
     """Enhanced health with metrics in CloudWatch; the instances' logs and the environment's health in log groups."""
-    logs = {"DeleteOnTerminate": str(not keep).lower(), "RetentionInDays": str(log_retention_days)}
+    logs = {
+        "DeleteOnTerminate": str(not operations.keep_logs).lower(),
+        "RetentionInDays": str(operations.log_retention_days),
+    }
     return {
         "aws:elasticbeanstalk:environment": {
             "EnvironmentType": "LoadBalanced",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from blueprints.components.beanstalk_options import HOST_PORT
+from blueprints.components.beanstalk_settings import HOST_PORT
 from blueprints.components.container import TEMPORARY_MEBIBYTES
 from blueprints.model.errors import SettingsError
 from blueprints.model.steps import Bundle, OutputOf
@@ -48,28 +49,12 @@ def bundle(*, bucket: OutputOf, repository_uri: OutputOf, folder: str = FOLDER) 
     return Bundle(folder=folder, bucket=bucket, key=KEY, values={"REPOSITORY_URI": repository_uri})
 
 
-def bundle_files(  # noqa: PLR0913 - each is a fact about the application
-    *,
-    title: str,
-    port: int,
-    names: Collection[str],
-    health_path: str = "/health",
-    run_as: str | None = "1000:1000",
-    writable: bool = False,
-    stop_seconds: int = 30,
-    migration: Sequence[str] = MIGRATION,
-    migration_seconds: int = 900,
-    body_mebibytes: int = 10,
-    answer_seconds: int = 60,
-    proxy_image: str = PROXY_IMAGE,
-    folder: str = FOLDER,
-) -> list[TextFile]:
-    """The text files below *folder*, which is the root of the bundle.
-
-    Marks that a deployment fills: ``${REPOSITORY_URI}`` and ``${ImageTag}``.
+@dataclass(frozen=True)
+class Bundled:
+    """The application, as far as a bundle has to know it.
 
     Args:
-        title: what the application is called.
+        title: what it is called.
         port: the TCP port that its container listens on.
         names: the variables and secrets of the environment, which the migration gets as well.
         health_path: path that answers 200 when it is well.
@@ -77,49 +62,91 @@ def bundle_files(  # noqa: PLR0913 - each is a fact about the application
         writable: leave its root file system writable.
         stop_seconds: how long it may take to end after it was asked to.
         migration: what migrates the database, word by word; empty for nothing.
-        migration_seconds: how long that may take, with the pull less than the environment's ``command_seconds``.
+        migration_seconds: how long that may take; with the pull, less than the environment's ``command_seconds``.
         body_mebibytes: the largest request.
         answer_seconds: how long the proxy waits for an answer; the load balancer waits 60.
-        proxy_image: nginx, unprivileged, on port 8080.
-        folder: where the files go.
 
     Raises:
         SettingsError: a name is none that a shell knows.
+    """
+
+    title: str
+    port: int
+    names: Collection[str]
+    health_path: str = "/health"
+    run_as: str | None = "1000:1000"
+    writable: bool = False
+    stop_seconds: int = 30
+    migration: Sequence[str] = MIGRATION
+    migration_seconds: int = 900
+    body_mebibytes: int = 10
+    answer_seconds: int = 60
+
+    def __post_init__(self) -> None:
+        strange = sorted(name for name in self.names if not VARIABLE.fullmatch(name))
+        if strange:
+            raise SettingsError(
+                f"variables: {', '.join(strange)} is no name of a variable; it takes letters, digits and underscores, "
+                "first no digit"
+            )
+
+
+def bundle_files(application: Bundled, *, proxy_image: str = PROXY_IMAGE, folder: str = FOLDER) -> list[TextFile]:
+    """The text files below *folder*, which is the root of the bundle.
+
+    Marks that a deployment fills: ``${REPOSITORY_URI}`` and ``${ImageTag}``.
+
+    Args:
+        application: what runs.
+        proxy_image: nginx, unprivileged, on port 8080.
+        folder: where the files go.
 
     """
-    strange = sorted(name for name in names if not VARIABLE.fullmatch(name))
-    if strange:
-        raise SettingsError(
-            f"variables: {', '.join(strange)} is no name of a variable; it takes letters, digits and underscores, "
-            "first no digit"
-        )
-    container = {"title": title, "user": run_as, "writable": writable, "temporary_mebibytes": TEMPORARY_MEBIBYTES}
-    compose = {
-        **container,
-        "port": port,
-        "health_path": health_path,
-        "stop_seconds": stop_seconds,
+    container = {
+        "title": application.title,
+        "user": application.run_as,
+        "writable": application.writable,
+        "temporary_mebibytes": TEMPORARY_MEBIBYTES,
+    }
+    files: dict[str, Mapping[str, Any]] = {
+        "docker-compose.yml": {**container, **_compose(application, proxy_image)},
+        "proxy/nginx.conf": _proxy(application),
+        ".ebextensions/10-health-logs.config": {},
+    }
+    if application.migration:
+        files |= {
+            "migrate.sh": {**container, **_migration(application)},
+            ".ebextensions/20-migration.config": {},
+        }
+    return [_file(folder, path, values) for path, values in files.items()]
+
+
+def _compose(application: Bundled, proxy_image: str) -> dict[str, Any]:
+    return {
+        "port": application.port,
+        "health_path": application.health_path,
+        "stop_seconds": application.stop_seconds,
         "proxy_image": proxy_image,
         "proxy_mebibytes": PROXY_MEBIBYTES,
         "host_port": HOST_PORT,
     }
-    proxy = {"title": title, "port": port, "body_mebibytes": body_mebibytes, "answer_seconds": answer_seconds}
-    files: dict[str, Mapping[str, Any]] = {
-        "docker-compose.yml": compose,
-        "proxy/nginx.conf": proxy,
-        ".ebextensions/10-health-logs.config": {},
+
+
+def _proxy(application: Bundled) -> dict[str, Any]:
+    return {
+        "title": application.title,
+        "port": application.port,
+        "body_mebibytes": application.body_mebibytes,
+        "answer_seconds": application.answer_seconds,
     }
-    if migration:
-        files |= {
-            "migrate.sh": {
-                **container,
-                "names": sorted(names),
-                "seconds": migration_seconds,
-                "command": shlex.join(migration),
-            },
-            ".ebextensions/20-migration.config": {},
-        }
-    return [_file(folder, path, values) for path, values in files.items()]
+
+
+def _migration(application: Bundled) -> dict[str, Any]:
+    return {
+        "names": sorted(application.names),
+        "seconds": application.migration_seconds,
+        "command": shlex.join(application.migration),
+    }
 
 
 def _file(folder: str, path: str, values: Mapping[str, Any]) -> TextFile:
