@@ -188,7 +188,11 @@ def _not_rolled_out(
     if before is None or _progress(before) != _RUNS or _revision(before) == _revision(now):
         look = prepared.by_hand("get", "pods")
         return f"{failed}\nNo revision that ran well is there to go back to: it was left as it is. To look: {look}"
-    _undo(name, _revision(before), kubectl, report)
+    try:
+        _undo(name, _revision(before), kubectl, report)
+    except KubectlError as error:
+        look = prepared.by_hand("rollout", "history", f"deployment/{name}")
+        return f"{failed}\nSetting it back to revision {_revision(before)} failed too: {error}\nTo look: {look}"
     stays = ", and the migration stays" if prepared.job else ""
     return (
         f"{failed}\nIt was set back to revision {_revision(before)}, which runs. The other objects are as the new "

@@ -317,6 +317,13 @@ def test_without_a_revision_that_ran_nothing_is_set_back(cluster, applied, befor
     assert not [call for call in cluster.calls() if "undo" in call]
 
 
+def test_going_back_that_fails_hides_no_cause(applied):
+    refusal = {"exit": 'Error from server (Forbidden): deployments.apps "api" is forbidden'}
+    found = states(deployment(7, "NewReplicaSetAvailable"), deployment(8, "ProgressDeadlineExceeded"))
+    _, error = applied(**found, **{"kubectl rollout status": STALLED, "kubectl rollout undo": refusal})
+    assert "exceeded its progress deadline\nSetting it back to revision 7 failed too: kubectl rollout undo" in error
+
+
 def test_a_rollout_that_is_only_out_of_sight_goes_on(cluster, applied):
     lost = {"exit": "error: timed out waiting for the condition"}
     _, error = applied(
