@@ -163,13 +163,14 @@ class WorkloadAddOns(Component):
         cluster: the cluster.
         after: where they run: the node group or the Fargate profile.
         compute: which of the two it is.
-        container_logs: where the CloudWatch agent writes; nodes have to have it.
-        cloudwatch_role: ARN of the agent's role (``CLOUDWATCH_ACCOUNT``); nodes have to have it.
+        cloudwatch_role: ARN of the CloudWatch agent's role (``CLOUDWATCH_ACCOUNT``); nodes have to have one.
+        container_logs: where the agent writes; log groups of its own when not given.
+        log_retention_days: days that logs in groups of its own stay.
         versions: versions by name of the add-on, for those that are to be pinned.
 
     Raises:
-        SettingsError: nodes without logs or their role, Fargate with them, or a version for an add-on that is not one
-            of these.
+        SettingsError: nodes without a role for the CloudWatch agent, Fargate with one, or a version for an add-on that
+            is not one of these.
 
     """
 
@@ -180,14 +181,19 @@ class WorkloadAddOns(Component):
         cluster: EksCluster,
         after: Sequence[AWSObject],
         compute: Compute,
-        container_logs: ContainerLogs | None = None,
         cloudwatch_role: Any | None = None,
+        container_logs: ContainerLogs | None = None,
+        log_retention_days: int = 30,
         versions: Mapping[str, str] | None = None,
     ) -> None:
         known = ("coredns", "metrics-server")
         on_nodes = ("amazon-cloudwatch-observability", "aws-secrets-store-csi-driver-provider")
         fargate = compute == "fargate"
-        check_logs(name, compute, container_logs, cloudwatch_role)
+        if fargate == (cloudwatch_role is not None) or (fargate and container_logs is not None):
+            raise SettingsError(
+                f"{name}: compute is {compute}; cloudwatch_role and container_logs are for nodes, which have to have "
+                "the role"
+            )
         self._name, self._cluster, self._after = name, cluster, list(after)
         self._versions = check_versions(name, versions, known if fargate else (*known, *on_nodes))
         self.core_dns = because(
@@ -198,7 +204,23 @@ class WorkloadAddOns(Component):
             "Tells the autoscaler of pods what they use.", self._made("MetricsServer", "metrics-server")
         )
         self.secrets_store = None if fargate else self._secrets_store()
-        self.cloudwatch = None if container_logs is None else self._cloudwatch(container_logs, cloudwatch_role)
+        self.container_logs: ContainerLogs | None = None
+        if not fargate and container_logs is None:
+            self.container_logs = ContainerLogs(name, cluster=cluster, retention_days=log_retention_days)
+        self._logs = container_logs or self.container_logs
+        self.cloudwatch = None if self._logs is None else self._cloudwatch(self._logs, cloudwatch_role)
+
+    @property
+    def application_log_group(self) -> logs.LogGroup:
+        """Where the containers' logs are.
+
+        Raises:
+            SettingsError: on Fargate, where the profile has it.
+
+        """
+        if self._logs is None:
+            raise SettingsError(f"{self._name}: containers on Fargate log to the profile's log group; ask the profile")
+        return self._logs.application
 
     def _secrets_store(self) -> eks.Addon:
         return because(
@@ -221,15 +243,6 @@ class WorkloadAddOns(Component):
         title = f"{self._name}{noun}AddOn"
         return _add_on(
             title, add_on, self._cluster, self._versions, configuration=configuration, roles=roles, after=self._after
-        )
-
-
-def check_logs(name: str, compute: Compute, container_logs: ContainerLogs | None, role: Any | None) -> None:
-    """Raise SettingsError unless the CloudWatch agent has a place to run, one to write to and a role for it."""
-    has = [part is not None for part in (container_logs, role)]
-    if has != [compute == "nodes"] * 2:
-        raise SettingsError(
-            f"{name}: compute is {compute}; nodes have to have container_logs and cloudwatch_role, and Fargate cannot"
         )
 
 

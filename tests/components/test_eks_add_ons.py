@@ -162,12 +162,22 @@ def test_a_version_for_an_add_on_that_is_not_there_is_refused(network):
         on_fargate(network, versions={"vpc-cni": "v1.22.4-eksbuild.3"})
 
 
-def test_only_nodes_take_a_role_and_logs_for_the_cloudwatch_agent_and_have_to(network):
-    for missing in ("cloudwatch_role", "container_logs"):
-        with pytest.raises(SettingsError, match="compute is nodes; nodes have to have container_logs"):
-            on_nodes(network, **{missing: None})
-    with pytest.raises(SettingsError, match=r"compute is fargate; .* and Fargate cannot"):
-        on_fargate(network, cloudwatch_role=Ref("CloudWatchRoleArn"))
+def test_only_nodes_take_a_role_for_the_cloudwatch_agent_and_have_to(network):
+    with pytest.raises(SettingsError, match=r"compute is nodes; .* have to have the role"):
+        on_nodes(network, cloudwatch_role=None)
+    for option in ({"cloudwatch_role": Ref("CloudWatchRoleArn")}, {"container_logs": on_nodes(network)[3]}):
+        with pytest.raises(SettingsError, match="compute is fargate; cloudwatch_role and container_logs are for nodes"):
+            on_fargate(network, **option)
+
+
+def test_log_groups_are_its_own_unless_it_is_given_some(network):
+    given, own = on_nodes(network)[4], on_nodes(network, container_logs=None, log_retention_days=7)[4]
+    assert given.container_logs is None
+    assert [group.RetentionInDays for group in own.container_logs.log_groups] == [7] * 4
+    for each in (given, own):
+        assert each.application_log_group.title == "MainApplicationLogGroup"
+    with pytest.raises(SettingsError, match="ask the profile"):
+        _ = on_fargate(network)[2].application_log_group
 
 
 def test_metric_filters_and_the_role_of_the_agent_find_the_log_groups(network):
