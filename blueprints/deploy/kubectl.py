@@ -185,32 +185,35 @@ def _failed(program: str, arguments: list[str] | tuple[str, ...], said: str) -> 
     return KubectlError("\n".join(lines), said)
 
 
-def _kubeconfig(cli: AwsCli, cluster: str, namespace: str) -> dict[str, Any]:
-    """Return what `aws eks update-kubeconfig` would write, with our namespace; its token is asked for when needed."""
+def _described(cli: AwsCli, cluster: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = cli.run("eks", "describe-cluster", "--name", cluster)["cluster"]
     except NotFoundError:
         raise DeployError(f"there is no EKS cluster {cluster} in {cli.region}, though its stack names it") from None
     if found.get("status") not in _CAN_BE_REACHED:
         raise DeployError(f"the EKS cluster {cluster} is {found.get('status')}: wait until it is ACTIVE")
-    token = ["--region", cli.region, "eks", "get-token", "--cluster-name", cluster, "--output", "json"]
-    # Never: standard input holds manifests, not answers to questions of the AWS CLI.
+    return found
+
+
+def _kubeconfig(cli: AwsCli, cluster: str, namespace: str) -> dict[str, Any]:
+    """Return what `aws eks update-kubeconfig` would write, with our namespace; its token is asked for when needed."""
+    found = _described(cli, cluster)
+    authority = found.get("certificateAuthority", {}).get("data", "")
+    server = {"server": found.get("endpoint", ""), "certificate-authority-data": authority}
     plugin: dict[str, Any] = {
         "apiVersion": _EXEC_API,
         "command": "aws",
-        "args": token,
+        "args": ["--region", cli.region, "eks", "get-token", "--cluster-name", cluster, "--output", "json"],
+        # Never: standard input holds manifests, not answers to questions of the AWS CLI.
         "interactiveMode": "Never",
         "env": [{"name": "AWS_PROFILE", "value": cli.profile}] if cli.profile else [],
     }
-    authority = found.get("certificateAuthority", {}).get("data", "")
-    server = {"server": found.get("endpoint", ""), "certificate-authority-data": authority}
+    context = {"cluster": cluster, "user": cluster, "namespace": namespace}
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": cluster,
         "clusters": [{"name": cluster, "cluster": server}],
         "users": [{"name": cluster, "user": {"exec": plugin}}],
-        "contexts": [
-            {"name": cluster, "context": {"cluster": cluster, "user": cluster, "namespace": namespace}},
-        ],
+        "contexts": [{"name": cluster, "context": context}],
     }
