@@ -175,15 +175,17 @@ def test_a_bundle_is_what_the_deployer_would_upload(deliver, tmp_path: Path):
     assert (tmp_path / "uploaded").read_bytes() == bundles._zipped(filled)
 
 
-def test_a_mark_that_nothing_is_known_of_is_an_error(deliver):
-    done = deliver("beanstalk", "upload", "abc123", files={"bundle/docker-compose.yml": 'host: "${NOBODY}"\n'})
+@pytest.mark.parametrize("mark", ["${NOBODY}", "${NOBODY:-1}"])
+def test_a_mark_that_nothing_is_known_of_is_an_error(deliver, mark):
+    done = deliver("beanstalk", "upload", "abc123", files={"bundle/docker-compose.yml": f'host: "{mark}"\n'})
     assert done.code == 1
-    assert "${NOBODY}" in done.said
+    assert mark in done.said
     assert done.order == []
 
 
 MANIFESTS = {
-    "kubernetes/00-settings.yaml": 'kind: ConfigMap\ndata: {group: "${TARGET_GROUP_ARN}"}\n',
+    "kubernetes/00-namespace.yaml": "kind: Namespace\nmetadata: {name: web-backend}\n",
+    "kubernetes/05-settings.yaml": 'kind: ConfigMap\ndata: {group: "${TARGET_GROUP_ARN}"}\n',
     "kubernetes/10-migration.yaml": 'kind: Job\nmetadata: {name: "web-backend-migration-${IMAGE_TAG}"}\n',
     "kubernetes/20-deployment.yaml": 'kind: Deployment\nspec: {image: "web:${IMAGE_TAG}"}\n',
 }
@@ -198,6 +200,7 @@ def test_the_deployment_is_applied_after_the_job_has_succeeded(deliver):
     assert done.code == 0, done.said
     kinds = [text.splitlines()[0] for _, text in done.of("kubectl", "apply")]
     assert kinds == ["kind: ConfigMap", "kind: Job", "kind: Deployment"]
+    assert "Leave 00-namespace.yaml" in done.said
     assert "cluster-TargetGroupArn" in done.of("kubectl", "apply")[0][1]
     assert done.of("rollout", "status", "deployment/web-backend")
     ((words, _),) = done.of("kubectl", "delete")

@@ -7,7 +7,8 @@
   deliver.py deploy MANIFEST TAG     all of these, with a deployment of each stack that has an image
   deliver.py image MANIFEST          print Region and repository of the image
 
-It needs Python, the AWS CLI and, for `apply`, kubectl; the stacks have to be there already.
+It needs Python, the AWS CLI and, for `apply`, kubectl. Stacks, namespaces and Helm charts have to be there already:
+`blueprints deploy` and `blueprints apply` make them.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import tempfile
 import time
 import zipfile
 
-MARK = re.compile(r"\$\{(!?)([A-Za-z][A-Za-z0-9_]*)\}")
+MARK = re.compile(r"\$\{(?:([A-Za-z][A-Za-z0-9_]*)\}|(!))?")
 TASK_MINUTES = 30
 JOB_MINUTES = 30
 ROLLOUT_MINUTES = 15
@@ -145,6 +146,9 @@ class Delivery:
         tool("aws", "eks", "update-kubeconfig", "--name", name, "--region", region)
         job = fill(workload.get("job", ""), values)
         for path, text in sorted(self.texts(workload["folder"], values).items()):
+            if re.search(r"^kind: Namespace$", text, re.MULTILINE):
+                say(f"Leave {path} to `blueprints apply`: a delivery changes what is in one namespace")
+                continue
             migrates = job and re.search(r"^kind: Job$", text, re.MULTILINE)
             if migrates:
                 self.remove_ended_job(job, namespace)
@@ -205,14 +209,14 @@ def zipped(texts):
 
 
 def fill(text, values):
-    """Put values in place of ${NAME}; ${!NAME} becomes ${NAME}. A value must not end the string that it stands in."""
+    """Put values in place of ${NAME}; ${! becomes ${. A value must not end the string that it stands in."""
 
     def value(found):
-        kept, name = found.groups()
+        name, kept = found.groups()
         if kept:
-            return f"${{{name}}}"
+            return "${"
         if name not in values:
-            raise SystemExit(f"Nothing is known that could be put in place of {found[0]}")
+            raise SystemExit(f"Nothing is known that could be put in place of {text[found.start() :][:40]!r}")
         if not values[name].isprintable() or set(values[name]) & set("\"'\\"):
             raise SystemExit(f"The value of {found[0]} has quotes, backslashes or control characters in it")
         return values[name]
