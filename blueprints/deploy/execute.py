@@ -61,8 +61,9 @@ def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
     """Deploy the stacks of a manifest in order.
 
     Whatever can be known beforehand is checked for all stacks before the first is touched; with ``before_stack``,
-    which puts images and values of secrets just before a stack, those are looked for only then. An error leaves what
-    was deployed, and nothing half made, so that the same command continues.
+    which puts images and values of secrets just before a stack, those are looked for only then. A stack's bundles are
+    uploaded once its plan is agreed to; its one-off tasks run to their end before the next stack is touched. An error
+    leaves what was deployed, and nothing half made, so that the same command continues.
     """
     run = _Run(
         cli_factory,

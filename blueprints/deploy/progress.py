@@ -160,8 +160,8 @@ def summary(plan: StackPlan) -> str:
 def step_lines(entry: StackEntry) -> list[str]:
     """Return what comes before and after the changes of a stack."""
     return [
-        *(f"would upload the bundle {bundle.folder} before, where its bucket has it not" for bundle in entry.bundles),
-        *(f"would run the task {task.name} after, before the next stack is touched" for task in entry.tasks),
+        *(f"would first upload the bundle {bundle.folder}, unless its bucket has it" for bundle in entry.bundles),
+        *(f"would then run the task {task.name} to its end, before the next stack" for task in entry.tasks),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from blueprints.cli import blueprints
+from blueprints.cli.progress import TerminalReporter
 from blueprints.deploy.aws import AwsCli
+from blueprints.deploy.change_sets import ChangeSet
 from blueprints.deploy.local import Emulator
+from blueprints.deploy.plan import StackPlan
 from blueprints.model.errors import DeployError
+from blueprints.render.manifest import StackEntry
 
 pytestmark = pytest.mark.row("WB-07")
 
@@ -107,3 +112,24 @@ def test_where_there_is_no_such_task_it_says_what_there_is(output: Path, steps: 
     result = types(output, "--task", "seed")
     assert isinstance(result.exception, DeployError)
     assert hint in str(result.exception)
+
+
+def test_a_terminal_shows_what_a_plan_brings_along_and_how_it_goes() -> None:
+    out = io.StringIO()
+    named = {"name": "service", "stack_name": "s", "region": "us-east-1", "yaml": "y", "json": "j"}
+    entry = StackEntry.model_validate({**named, "tasks": [TASK], "bundles": [BUNDLE]})
+    report = TerminalReporter(out)
+    report.plan(StackPlan(entry, ChangeSet("s", "blueprints-1", "UPDATE", makes_stack=False), "arn:1"))
+    report.bundle_uploaded(entry, "s3://bucket/k")
+    report.task_started(entry, "migration", "t1", joined=True)
+    report.task_done(entry, "migration")
+    report.task_left(entry, "migration")
+    assert [line.strip() for line in out.getvalue().splitlines()] == [
+        "Would update it: only outputs or tags",
+        "Would first upload the bundle b, unless its bucket has it",
+        "Would then run the task migration to its end, before the next stack",
+        "✓ uploaded s3://bucket/k",
+        "task migration of s still runs (t1): waiting for its end",
+        "✓ task migration of s succeeded",
+        "! task migration of s goes on: the same command waits for it",
+    ]

@@ -91,7 +91,7 @@ def test_a_bundle_is_uploaded_once_it_is_agreed_to_and_before_its_stack_changes(
     order = [name for name in proxy.operations() if name in {"CreateChangeSet", put, "ExecuteChangeSet"}]
     assert order == ["CreateChangeSet", put, "ExecuteChangeSet"]
     told = bundled.told.getvalue()
-    assert "would upload the bundle bundle before, where its bucket has it not" in told
+    assert "would first upload the bundle bundle, unless its bucket has it" in told
     assert f"uploaded s3://{bundled.bucket}/v1/app.zip" in told
 
 

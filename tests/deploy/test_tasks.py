@@ -124,7 +124,7 @@ def test_a_task_runs_on_fargate_between_its_stack_and_the_next_one(with_migratio
     order = [name for name in proxy.operations() if name in {"ExecuteChangeSet", "RunTask", "DescribeTasks"}]
     assert order == ["ExecuteChangeSet", "RunTask", "DescribeTasks", "DescribeTasks", "ExecuteChangeSet"]
     told = project.told.getvalue()
-    before = told.index("would run the task migration after, before the next stack is touched")
+    before = told.index("would then run the task migration to its end, before the next stack")
     started = re.search(rf"task migration of {project.name}-migration is started \([0-9a-f-]+\)", told)
     ended = told.index(f"task migration of {project.name}-migration succeeded")
     assert before < started.start() < ended < told.index("[2/2] app")
