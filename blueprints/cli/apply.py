@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blueprints.cli import rendered
-from blueprints.cli.deploy import _agreed as agreed
-from blueprints.cli.deploy import _clis as clis
-from blueprints.cli.deploy import endpoint_option, profile_option, yes_option
+from blueprints.cli.deploy import agreed, clis, endpoint_option, profile_option, yes_option
 from blueprints.cli.terminal import say
 
 if TYPE_CHECKING:

@@ -84,10 +84,10 @@ def deploy(  # noqa: PLR0913 - the options of the command
 
     with reporter() as report:
         result = run(
-            _clis(profile, endpoint_url),
+            clis(profile, endpoint_url),
             manifest,
             parameters=parameters,
-            confirm=lambda _: yes or _agreed("Deploy this?"),
+            confirm=lambda _: yes or agreed("Deploy this?"),
             report=report,
             only=only,
             allow_replace=allow_replace,
@@ -126,11 +126,11 @@ def delete(  # noqa: PLR0913 - the options of the command
 
     def confirm(plan: DeletionPlan) -> bool:
         _show_deletion(plan)
-        return yes or _agreed("Delete this?")
+        return yes or agreed("Delete this?")
 
     with reporter() as report:
         result = run(
-            _clis(profile, endpoint_url),
+            clis(profile, endpoint_url),
             rendered.load(output, architecture, environment),
             confirm=confirm,
             report=report,
@@ -142,7 +142,8 @@ def delete(  # noqa: PLR0913 - the options of the command
         raise SystemExit(1)
 
 
-def _clis(profile: str | None, endpoint_url: str | None) -> Callable[[str], AwsCli]:
+def clis(profile: str | None, endpoint_url: str | None) -> Callable[[str], AwsCli]:
+    """Return what makes the AWS CLI of a Region, each once."""
     from blueprints.deploy.aws import AwsCli
 
     @cache
@@ -165,7 +166,8 @@ def _image_tags(manifest: Manifest, tag: str | None) -> dict[str, str]:
     return dict.fromkeys(sorted(names), tag)
 
 
-def _agreed(question: str) -> bool:
+def agreed(question: str) -> bool:
+    """Ask a person; without one that is an error, not an answer."""
     try:
         return click.confirm(question, err=True)
     except click.Abort:

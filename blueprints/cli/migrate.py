@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blueprints.cli import rendered
-from blueprints.cli.deploy import _clis as clis
-from blueprints.cli.deploy import endpoint_option, profile_option
+from blueprints.cli.deploy import clis, endpoint_option, profile_option
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,13 +5,12 @@ from __future__ import annotations
 import getpass
 import sys
 import warnings
-from functools import cache
 from typing import TYPE_CHECKING
 
 import click
 
 from blueprints.cli import rendered
-from blueprints.cli.deploy import endpoint_option, profile_option, yes_option
+from blueprints.cli.deploy import clis, endpoint_option, profile_option, yes_option
 from blueprints.cli.terminal import complain, say, table
 from blueprints.model.errors import DeployError
 
@@ -74,30 +73,20 @@ def put_secret(  # noqa: PLR0913 - the options of the command
     from blueprints.deploy import secrets
 
     manifest = rendered.load(output, architecture, environment)
-    clis = _clis(profile, endpoint_url)
-    values = _ask(secrets.find(clis, manifest, name), named=name is not None, sure=yes)
+    factory = clis(profile, endpoint_url)
+    values = _ask(secrets.find(factory, manifest, name), named=name is not None, sure=yes)
     if not values:
         say("Nothing was put.")
         raise SystemExit(1)
     rows = []
     for secret, value in values:
-        rows.append([secret.name, secret.where, secrets.put(clis(secret.region), secret, value)])
+        rows.append([secret.name, secret.where, secrets.put(factory(secret.region), secret, value)])
         say(f"{secret.name}: put into {secret.where}")
     table(["Secret", "Where", "Version"], rows)
     if no_roll:
         say("No service was rolled: tasks that run keep the old value, those that start from now on read the new one.")
     else:
-        _roll(clis, manifest, [secret for secret, _ in values], wait=wait)
-
-
-def _clis(profile: str | None, endpoint_url: str | None) -> Clis:
-    from blueprints.deploy.aws import AwsCli
-
-    @cache
-    def cli(region: str) -> AwsCli:
-        return AwsCli(region, profile, endpoint_url)
-
-    return cli
+        _roll(factory, manifest, [secret for secret, _ in values], wait=wait)
 
 
 def _ask(found: list[Secret], *, named: bool, sure: bool) -> list[tuple[Secret, str]]:
@@ -150,26 +139,26 @@ def _hidden(prompt: str) -> str:
             raise DeployError("this terminal would show what is typed: pipe the value in") from None
 
 
-def _roll(clis: Clis, manifest: Manifest, found: list[Secret], *, wait: bool) -> None:
+def _roll(factory: Clis, manifest: Manifest, found: list[Secret], *, wait: bool) -> None:
     from blueprints.deploy import secrets
 
     rolled: list[tuple[Service, frozenset[str]]] = []
-    for reader in secrets.readers_of(clis, manifest, found):
+    for reader in secrets.readers_of(factory, manifest, found):
         if reader.service is None:
             say(f"{reader.entry.stack_name} {reader.reason}")
             if not reader.deployed:
                 say(f"Next: {secrets.deploy_command(manifest, reader.entry)}")
             continue
         service = reader.service
-        rolled.append((service, secrets.roll(clis(service.region), service)))
+        rolled.append((service, secrets.roll(factory(service.region), service)))
         say(f"{service.stack_name}: rolling the service {service.name} of the cluster {service.cluster}")
     if rolled and not wait:
         say("New tasks read the new value; the old ones run until those are well. --wait waits for it.")
     if wait:
-        _wait(clis, rolled)
+        _wait(factory, rolled)
 
 
-def _wait(clis: Clis, rolled: list[tuple[Service, frozenset[str]]]) -> None:
+def _wait(factory: Clis, rolled: list[tuple[Service, frozenset[str]]]) -> None:
     from blueprints.deploy import secrets
     from blueprints.deploy.waiting import Clock
 
@@ -177,7 +166,7 @@ def _wait(clis: Clis, rolled: list[tuple[Service, frozenset[str]]]) -> None:
     clock = Clock(interval=5.0, limit=2 * 3600.0)
     failed = []
     for service, before in rolled:
-        rollout = secrets.wait(clis(service.region), service, before, clock)
+        rollout = secrets.wait(factory(service.region), service, before, clock)
         if rollout.completed:
             say(f"{service.stack_name}: the rollout of {service.name} completed, every task has the new value")
         else:
