@@ -9,11 +9,11 @@ from awacs.aws import Statement
 from troposphere import AWSObject, Tags, ec2, elasticbeanstalk, logs
 
 from blueprints.access import grants
-from blueprints.access.connections import Peer, admit, closed_security_group, connect
+from blueprints.access.connections import ANYWHERE, Peer, admit, closed_security_group, connect
 from blueprints.components import beanstalk_options as options
 from blueprints.components.beanstalk import BeanstalkApplication, BeanstalkVersion, latest_platform
 from blueprints.components.beanstalk_roles import BeanstalkRoles
-from blueprints.components.beanstalk_settings import HOST_PORT, Capacity, Entrance, Operations
+from blueprints.components.beanstalk_settings import HOST_PORT, Capacity, Deployment, Entrance, Operations
 from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.network import Network
 from blueprints.components.secret import SecretValue
@@ -24,7 +24,7 @@ from blueprints.model.errors import SettingsError
 # The variable that tells the source bundle where the containers' output goes.
 LOG_GROUP = "LOG_GROUP"
 
-CAPACITY, ENTRANCE, OPERATIONS = Capacity(), Entrance(), Operations()
+CAPACITY = Capacity()
 
 BRANCH_REASON = "A branch of AWS's own platforms is no resource of anybody's, and its ARN the same in every account"
 
@@ -48,12 +48,19 @@ class BeanstalkEnvironment(Component):
         platform: ARN of a version of the platform (`platform_arn`); None runs the latest there is when it is made.
         health_path: what the load balancer asks for; 200 is well.
         capacity: which instances, and how many.
-        entrance: who may come in, and how.
-        operations: how versions and platforms come, and how long logs stay.
+        deployment: how a version reaches them.
+        certificate: ARN of a certificate; with one, HTTPS alone listens, because no option makes a listener redirect.
+        clients: the IPv4 range that may connect.
+        prefix_list: id of CloudFront's managed prefix list, whose addresses may connect instead of *clients*.
+        access_logs: a bucket for the load balancer's access logs, of this stack or by name; None keeps none.
+        log_retention_days: days that logs stay.
         may: what the application itself is allowed to do.
+        update_window: when managed updates may begin, in UTC, such as ``Sun:03:00``; None has none.
+        command_seconds: how long a deployment may take on an instance, with pull and migration, 1 to 3,600.
+        keep: leave Elastic Beanstalk's log groups when the environment goes.
 
     Raises:
-        SettingsError: the path does not begin with a slash, a variable is there twice, or a secret is part of one.
+        SettingsError: Elastic Beanstalk does not take a value, a variable is there twice, or a secret is a part of one.
 
     """
 
@@ -70,13 +77,20 @@ class BeanstalkEnvironment(Component):
         platform: Any | None = None,
         health_path: str = "/health",
         capacity: Capacity = CAPACITY,
-        entrance: Entrance = ENTRANCE,
-        operations: Operations = OPERATIONS,
+        deployment: Deployment = "rolling",
+        certificate: Any | None = None,
+        clients: Any = ANYWHERE,
+        prefix_list: Any | None = None,
+        access_logs: AccessLogBucket | Any | None = None,
+        log_retention_days: int = 30,
         may: Sequence[Statement] = (),
+        update_window: str | None = "Sun:03:00",
+        command_seconds: int = 1200,
+        keep: bool = False,
     ) -> None:
-        if not health_path.startswith("/"):
-            raise SettingsError(f"{name}: health_path is {health_path!r}; begin it with /")
-        _check_variables(name, variables, secrets)
+        entrance = Entrance(certificate, clients, prefix_list, access_logs)
+        operations = Operations(deployment, command_seconds, update_window, log_retention_days, keep)
+        _check(name, health_path, variables, secrets)
         self.name, self.port = name, HOST_PORT
         self.security_group = closed_security_group(name, network.vpc_id, f"Instances of {name}")
         self.load_balancer_group = closed_security_group(
@@ -86,8 +100,7 @@ class BeanstalkEnvironment(Component):
         self.ingress = _admit(entrance, balancer)
         self.requests = connect(balancer, self)
         self.log_group = because(
-            "What the containers say.",
-            logs.LogGroup(f"{name}LogGroup", RetentionInDays=operations.log_retention_days),
+            "What the containers say.", logs.LogGroup(f"{name}LogGroup", RetentionInDays=log_retention_days)
         )
         self.roles = BeanstalkRoles(
             name,
@@ -104,10 +117,9 @@ class BeanstalkEnvironment(Component):
             **options.variables({**variables, LOG_GROUP: self.log_group.ref()}, secrets),
         }
         self.environment = self._environment(application, version, platform, namespaces)
-        self.wait_for(self.ingress, *self.requests)
-        if isinstance(entrance.access_logs, AccessLogBucket):
-            # Elastic Load Balancing tries the bucket when logging is switched on: its policy has to be there first.
-            self.wait_for(entrance.access_logs.policy)
+        # Elastic Load Balancing tries the bucket when logging is switched on: its policy has to be there first.
+        logged = [access_logs.policy] if isinstance(access_logs, AccessLogBucket) else []
+        self.wait_for(self.ingress, *self.requests, *logged)
 
     def wait_for(self, *resources: AWSObject) -> None:
         """Start no instance before these are there, nor drop them earlier: without its way out nothing is deployed."""
@@ -179,7 +191,9 @@ def _admit(entrance: Entrance, balancer: Peer) -> ec2.SecurityGroupIngress:
     )
 
 
-def _check_variables(name: str, variables: Mapping[str, Any], secrets: Mapping[str, SecretValue]) -> None:
+def _check(name: str, health_path: str, variables: Mapping[str, Any], secrets: Mapping[str, SecretValue]) -> None:
+    if not health_path.startswith("/"):
+        raise SettingsError(f"{name}: health_path is {health_path!r}; begin it with /")
     twice = sorted((variables.keys() & secrets.keys()) | ({LOG_GROUP} & (variables.keys() | secrets.keys())))
     if twice:
         raise SettingsError(

@@ -29,6 +29,9 @@ METRICS = (
     "ApplicationRequests5xx",
     "ApplicationLatencyP50",
     "ApplicationLatencyP99",
+    "InstancesOk",
+    "InstancesDegraded",
+    "InstancesSevere",
 )
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from blueprints.catalog._web_backend.beanstalk_bundle import FOLDER, Bundled, bundle, bundle_files
+from blueprints.catalog._web_backend.beanstalk_bundle import FOLDER, bundle, bundle_files
 from blueprints.components.beanstalk_environment import LOG_GROUP
 from blueprints.deploy.marks import fill, marks
 from blueprints.model.errors import SettingsError
@@ -16,25 +17,25 @@ from blueprints.render.files import environment
 
 pytestmark = pytest.mark.row("WB-03")
 
-APPLICATION = Bundled("web-backend", 8000, ["LOG_LEVEL", "DATABASE_PASSWORD"])
+APPLICATION: dict[str, Any] = {"title": "web-backend", "port": 8000, "names": ["LOG_LEVEL", "DATABASE_PASSWORD"]}
 VALUES = {"REPOSITORY_URI": "123456789012.dkr.ecr.us-east-1.amazonaws.com/web", "ImageTag": "v1"}
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:v1"
 
 
-def rendered(application: Bundled = APPLICATION) -> dict[str, str]:
+def rendered(**given: Any) -> dict[str, str]:
     """The files of a bundle, as they are rendered."""
     jinja = environment()
     return {
         file.path.removeprefix(f"{FOLDER}/"): jinja.get_template(file.template).render(
             {"path": file.path, **file.values}
         )
-        for file in bundle_files(application)
+        for file in bundle_files(**{**APPLICATION, **given})
     }
 
 
-def filled(application: Bundled = APPLICATION) -> dict[str, str]:
+def filled(**given: Any) -> dict[str, str]:
     """The files of a bundle, as they are uploaded."""
-    return {path: fill(text, VALUES, where=path) for path, text in rendered(application).items()}
+    return {path: fill(text, VALUES, where=path) for path, text in rendered(**given).items()}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_the_application_runs_hardened_and_only_the_proxy_reaches_it(services):
 
 
 def test_an_image_that_cannot_live_like_that_says_so():
-    loose = filled(Bundled("web-backend", 8000, [], run_as=None, writable=True))
+    loose = filled(run_as=None, writable=True)
     api = yaml.safe_load(loose["docker-compose.yml"])["services"]["api"]
     assert not {"user", "read_only", "tmpfs"} & set(api)
     assert "    --user" not in loose["migrate.sh"]
@@ -142,7 +143,7 @@ def test_the_migration_is_told_all_that_the_application_is_told(files):
 
 
 def test_an_application_without_migrations_has_no_command_for_them():
-    assert set(filled(Bundled("web-backend", 8000, [], migration=()))) == {
+    assert set(filled(migration=())) == {
         "docker-compose.yml",
         "proxy/nginx.conf",
         ".ebextensions/10-health-logs.config",
@@ -151,4 +152,4 @@ def test_an_application_without_migrations_has_no_command_for_them():
 
 def test_a_name_that_a_shell_would_not_take_is_refused():
     with pytest.raises(SettingsError, match="LOG-LEVEL"):
-        Bundled("web-backend", 8000, ["LOG-LEVEL"])
+        rendered(names=["LOG-LEVEL"])

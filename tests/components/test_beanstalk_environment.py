@@ -9,7 +9,7 @@ from blueprints.access import grants
 from blueprints.access.connections import Peer, connect, reach_https
 from blueprints.components.beanstalk import BeanstalkApplication, BeanstalkVersion, platform_arn
 from blueprints.components.beanstalk_environment import BeanstalkEnvironment
-from blueprints.components.beanstalk_settings import Capacity, Entrance, Operations
+from blueprints.components.beanstalk_settings import Capacity, Operations
 from blueprints.components.bucket import AccessLogBucket
 from blueprints.components.load_balancer import TLS_POLICY
 from blueprints.components.network import Network, Vpc
@@ -83,10 +83,7 @@ def test_no_linter_finds_anything(stack_of, findings, environment, network_param
     used = [bundles, database, *([certificate] if pinned else []), *([platform_arn()] if pinned else [])]
     stack = stack_of(*network_parameters, public, image_tag("web"), *used)
     log_bucket = AccessLogBucket("Logs", expire_after_days=30)
-    given = {
-        "platform": Ref("PlatformArn"),
-        "entrance": Entrance(certificate=Ref("Certificate"), access_logs=log_bucket),
-    }
+    given = {"platform": Ref("PlatformArn"), "certificate": Ref("Certificate"), "access_logs": log_bucket}
     parts = environment(**(given if pinned else {}))
     stack.add([*parts, log_bucket] if pinned else parts)
     https = stack.add(reach_https(parts[-1]))
@@ -146,8 +143,8 @@ def test_the_load_balancer_asks_for_health_through_the_proxy(options_of):
 
 
 def test_with_a_certificate_nothing_but_https_listens(stack_of, options_of, environment, properties_of):
-    entrance = Entrance(certificate=Ref("Certificate"))
-    found = options_of(entrance=entrance)
+    certificate = Ref("Certificate")
+    found = options_of(certificate=certificate)
     assert found["aws:elbv2:listener:default"]["ListenerEnabled"] == "false"
     assert found["aws:elbv2:listener:443"] == {
         "ListenerEnabled": "true",
@@ -155,20 +152,20 @@ def test_with_a_certificate_nothing_but_https_listens(stack_of, options_of, envi
         "SSLCertificateArns": {"Ref": "Certificate"},
         "SSLPolicy": TLS_POLICY,
     }
-    rule = properties_of(stack_of(*environment(entrance=entrance)), "ClientsToApiLoadBalancerIngress")
+    rule = properties_of(stack_of(*environment(certificate=certificate)), "ClientsToApiLoadBalancerIngress")
     assert (rule["FromPort"], rule["ToPort"]) == (443, 443)
 
 
 def test_cloudfront_alone_can_be_let_in(stack_of, environment, properties_of):
-    stack = stack_of(*environment(entrance=Entrance(prefix_list=PREFIX_LIST)))
+    stack = stack_of(*environment(prefix_list=PREFIX_LIST))
     assert properties_of(stack, "CloudFrontToApiLoadBalancerIngress")["SourcePrefixListId"] == PREFIX_LIST
     with pytest.raises(SettingsError, match="give one"):
-        Entrance(prefix_list=PREFIX_LIST, clients="10.0.0.0/8")
+        environment(prefix_list=PREFIX_LIST, clients="10.0.0.0/8")
 
 
 def test_access_logs_wait_for_the_buckets_policy(stack_of, environment):
     bucket = AccessLogBucket("Logs", expire_after_days=30)
-    made = to_dict(stack_of(bucket, *environment(entrance=Entrance(access_logs=bucket))))["Resources"]["ApiEnvironment"]
+    made = to_dict(stack_of(bucket, *environment(access_logs=bucket)))["Resources"]["ApiEnvironment"]
     assert "LogsBucketPolicy" in made["DependsOn"]
     assert {"Ref": "LogsBucket"} in [each["Value"] for each in made["Properties"]["OptionSettings"]]
 
@@ -225,7 +222,7 @@ def test_a_value_out_of_bounds_is_named_with_what_is_allowed(kind, given):
     ],
 )
 def test_a_deployment_waits_for_health_whichever_way_it_goes(options_of, deployment, policy, update):
-    found = options_of(operations=Operations(deployment=deployment))
+    found = options_of(deployment=deployment)
     assert found["aws:elasticbeanstalk:command"]["DeploymentPolicy"] == policy
     assert found["aws:elasticbeanstalk:command"]["IgnoreHealthCheck"] == "false"
     assert found["aws:autoscaling:updatepolicy:rollingupdate"]["RollingUpdateType"] == update
@@ -234,7 +231,7 @@ def test_a_deployment_waits_for_health_whichever_way_it_goes(options_of, deploym
 
 @pytest.mark.row("WB-08")
 def test_health_is_enhanced_published_and_does_not_count_what_clients_did_wrong(options_of):
-    found = options_of(operations=Operations(log_retention_days=90, keep_logs=True))
+    found = options_of(log_retention_days=90, keep=True)
     health = found["aws:elasticbeanstalk:healthreporting:system"]
     document = json.loads(health["ConfigDocument"])
     assert health["SystemType"] == "enhanced"
@@ -265,7 +262,7 @@ def test_the_platform_is_updated_in_a_window_by_the_service_linked_role(options_
         "PreferredStartTime": "Sun:03:00",
         "ServiceRoleForManagedUpdates": "AWSServiceRoleForElasticBeanstalkManagedUpdates",
     }
-    without = options_of(operations=Operations(update_window=None))
+    without = options_of(update_window=None)
     assert without["aws:elasticbeanstalk:managedactions"] == {"ManagedActionsEnabled": "false"}
     assert "aws:elasticbeanstalk:managedactions:platformupdate" not in without
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -34,6 +33,8 @@ ABOUT = {
     ".ebextensions/20-migration.config": "when the database is migrated",
 }
 
+OF_MIGRATION = ("migrate.sh", ".ebextensions/20-migration.config")
+
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -49,12 +50,28 @@ def bundle(*, bucket: OutputOf, repository_uri: OutputOf, folder: str = FOLDER) 
     return Bundle(folder=folder, bucket=bucket, key=KEY, values={"REPOSITORY_URI": repository_uri})
 
 
-@dataclass(frozen=True)
-class Bundled:
-    """The application, as far as a bundle has to know it.
+def bundle_files(  # noqa: PLR0913 - each is a fact about the application
+    *,
+    title: str,
+    port: int,
+    names: Collection[str],
+    health_path: str = "/health",
+    run_as: str | None = "1000:1000",
+    writable: bool = False,
+    stop_seconds: int = 30,
+    migration: Sequence[str] = MIGRATION,
+    migration_seconds: int = 900,
+    body_mebibytes: int = 10,
+    answer_seconds: int = 60,
+    proxy_image: str = PROXY_IMAGE,
+    folder: str = FOLDER,
+) -> list[TextFile]:
+    """The text files below *folder*, which is the root of the bundle.
+
+    Marks that a deployment fills: ``${REPOSITORY_URI}`` and ``${ImageTag}``.
 
     Args:
-        title: what it is called.
+        title: what the application is called.
         port: the TCP port that its container listens on.
         names: the variables and secrets of the environment, which the migration gets as well.
         health_path: path that answers 200 when it is well.
@@ -65,88 +82,41 @@ class Bundled:
         migration_seconds: how long that may take; with the pull, less than the environment's ``command_seconds``.
         body_mebibytes: the largest request.
         answer_seconds: how long the proxy waits for an answer; the load balancer waits 60.
-
-    Raises:
-        SettingsError: a name is none that a shell knows.
-    """
-
-    title: str
-    port: int
-    names: Collection[str]
-    health_path: str = "/health"
-    run_as: str | None = "1000:1000"
-    writable: bool = False
-    stop_seconds: int = 30
-    migration: Sequence[str] = MIGRATION
-    migration_seconds: int = 900
-    body_mebibytes: int = 10
-    answer_seconds: int = 60
-
-    def __post_init__(self) -> None:
-        strange = sorted(name for name in self.names if not VARIABLE.fullmatch(name))
-        if strange:
-            raise SettingsError(
-                f"variables: {', '.join(strange)} is no name of a variable; it takes letters, digits and underscores, "
-                "first no digit"
-            )
-
-
-def bundle_files(application: Bundled, *, proxy_image: str = PROXY_IMAGE, folder: str = FOLDER) -> list[TextFile]:
-    """The text files below *folder*, which is the root of the bundle.
-
-    Marks that a deployment fills: ``${REPOSITORY_URI}`` and ``${ImageTag}``.
-
-    Args:
-        application: what runs.
         proxy_image: nginx, unprivileged, on port 8080.
         folder: where the files go.
 
+    Raises:
+        SettingsError: a name is none that a shell knows.
+
     """
+    _check(names)
     container = {
-        "title": application.title,
-        "user": application.run_as,
-        "writable": application.writable,
+        "title": title,
+        "user": run_as,
+        "writable": writable,
         "temporary_mebibytes": TEMPORARY_MEBIBYTES,
     }
+    served = {"title": title, "port": port, "health_path": health_path, "stop_seconds": stop_seconds}
+    proxy = {"proxy_image": proxy_image, "proxy_mebibytes": PROXY_MEBIBYTES, "host_port": HOST_PORT}
+    limits = {"body_mebibytes": body_mebibytes, "answer_seconds": answer_seconds}
+    migrated = {"names": sorted(names), "seconds": migration_seconds, "command": shlex.join(migration)}
     files: dict[str, Mapping[str, Any]] = {
-        "docker-compose.yml": {**container, **_compose(application, proxy_image)},
-        "proxy/nginx.conf": _proxy(application),
+        "docker-compose.yml": {**container, **served, **proxy},
+        "proxy/nginx.conf": {"title": title, "port": port, **limits},
         ".ebextensions/10-health-logs.config": {},
+        "migrate.sh": {**container, **migrated},
+        ".ebextensions/20-migration.config": {},
     }
-    if application.migration:
-        files |= {
-            "migrate.sh": {**container, **_migration(application)},
-            ".ebextensions/20-migration.config": {},
-        }
-    return [_file(folder, path, values) for path, values in files.items()]
+    return [_file(folder, path, values) for path, values in files.items() if migration or path not in OF_MIGRATION]
 
 
-def _compose(application: Bundled, proxy_image: str) -> dict[str, Any]:
-    return {
-        "port": application.port,
-        "health_path": application.health_path,
-        "stop_seconds": application.stop_seconds,
-        "proxy_image": proxy_image,
-        "proxy_mebibytes": PROXY_MEBIBYTES,
-        "host_port": HOST_PORT,
-    }
-
-
-def _proxy(application: Bundled) -> dict[str, Any]:
-    return {
-        "title": application.title,
-        "port": application.port,
-        "body_mebibytes": application.body_mebibytes,
-        "answer_seconds": application.answer_seconds,
-    }
-
-
-def _migration(application: Bundled) -> dict[str, Any]:
-    return {
-        "names": sorted(application.names),
-        "seconds": application.migration_seconds,
-        "command": shlex.join(application.migration),
-    }
+def _check(names: Collection[str]) -> None:
+    strange = sorted(name for name in names if not VARIABLE.fullmatch(name))
+    if strange:
+        raise SettingsError(
+            f"variables: {', '.join(strange)} is no name of a variable; it takes letters, digits and underscores, "
+            "first no digit"
+        )
 
 
 def _file(folder: str, path: str, values: Mapping[str, Any]) -> TextFile:
