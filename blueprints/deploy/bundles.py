@@ -101,7 +101,8 @@ def _prepared(  # noqa: PLR0913 - of a bundle, all that decides what it holds an
     is_used = running is not None and _runs(bundle, {**running, **fixed}, key)
     # Other environments may run what lies in a bucket that they share.
     if there is not None and not ready.is_there and (is_used or owner.shared):
-        raise DeployError(_conflict(entry, bundle, ready.address))
+        what = f"is what stack {entry.stack_name} runs" if is_used else "may be what another environment runs"
+        raise DeployError(_conflict(bundle, f"{ready.address} {what}"))
     return ready
 
 
@@ -175,10 +176,10 @@ def _digest(cli: AwsCli, bucket: str, key: str) -> str | None:
     return str((answer.get("Metadata") or {}).get(_DIGEST, ""))
 
 
-def _conflict(entry: StackEntry, bundle: Bundle, address: str) -> str:
+def _conflict(bundle: Bundle, what: str) -> str:
     names = ", ".join(sorted(marks(bundle.key))) or "none"
     return (
-        f"{address} is what stack {entry.stack_name} runs, and the settings now make another bundle of the same key. "
+        f"{what}, and the settings now make another bundle of the same key. "
         "A machine that starts later would run another version than the ones before it, so it is not overwritten. "
         f"Give the new version a key of its own with another value ({names}): push the image under another tag, which "
         "can be the same image, and deploy that"
