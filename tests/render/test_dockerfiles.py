@@ -37,6 +37,17 @@ VALUES = {
     },
 }
 
+# The same application on runtimes besides ECS, with the certificates of RDS and a program that migrates.
+VALUES["runtimes"] = {
+    **VALUES["fastapi"],
+    "title": "Web backend",
+    "folder": ".",
+    "runtimes": True,
+    "programs": ("alembic",),
+    "certificates": "/etc/ssl/certs/rds-global-bundle.pem",
+}
+TEMPLATES = {"fastapi": "fastapi", "nextjs": "nextjs", "runtimes": "fastapi"}
+
 each = pytest.mark.parametrize("kind", VALUES)
 
 SECRET = re.compile(r"(?i)secret|password|passwd|token|credential|api_?key|private_?key|access_?key")
@@ -44,11 +55,11 @@ SECRET = re.compile(r"(?i)secret|password|passwd|token|credential|api_?key|priva
 
 def dockerfile(kind, **changed):
     values = {"path": f"docker/{VALUES[kind]['folder']}/Dockerfile", **VALUES[kind], **changed}
-    return files.environment().get_template(f"docker/{kind}/Dockerfile.jinja").render(values)
+    return files.environment().get_template(f"docker/{TEMPLATES[kind]}/Dockerfile.jinja").render(values)
 
 
 def dockerignore(kind):
-    return files.environment().get_template(f"docker/{kind}/dockerignore.jinja").render().splitlines()
+    return files.environment().get_template(f"docker/{TEMPLATES[kind]}/dockerignore.jinja").render().splitlines()
 
 
 def instructions(text):
@@ -144,13 +155,15 @@ def test_no_secret_has_a_place_in_the_image(kind):
 
 @each
 def test_the_copied_folder_leaves_out_what_is_made_anew_or_only_history(kind):
-    made = {"fastapi": {"**/.venv", "**/__pycache__"}, "nextjs": {"**/node_modules", ".next"}}[kind]
+    made = {"fastapi": {"**/.venv", "**/__pycache__"}, "nextjs": {"**/node_modules", ".next"}}[TEMPLATES[kind]]
     assert made | {".git"} <= set(dockerignore(kind))
 
 
 @each
 def test_nothing_is_fetched_or_unpacked_by_the_way(kind):
-    assert [name for name, _ in instructions(dockerfile(kind)) if name == "ADD"] == []
+    fetched = [argument for name, argument in instructions(dockerfile(kind)) if name == "ADD"]
+    assert len(fetched) == (kind == "runtimes")
+    assert "ADD" not in dict(stages(dockerfile(kind))[-1])
 
 
 @pytest.mark.row("RC-25")
@@ -178,7 +191,7 @@ def test_the_label_says_what_it_is_and_was_made_from(kind):
 @pytest.mark.parametrize("port", [8000, 3000, 8443])
 def test_the_port_is_the_one_that_is_given(kind, port):
     last = dict(stages(dockerfile(kind, port=port))[-1])
-    listening = last["CMD"] if kind == "fastapi" else last["ENV"]
+    listening = last["ENV"] if kind == "nextjs" else last["CMD"]
     assert last["EXPOSE"] == str(port)
     assert re.search(rf'"--port", "{port}"|PORT={port}\b', listening)
 
@@ -191,7 +204,7 @@ def test_the_health_check_is_left_to_the_task_definition(kind):
 @each
 def test_connections_stay_open_longer_than_the_load_balancers(kind):
     text = dockerfile(kind, keep_alive_seconds=125)
-    assert ('"--timeout-keep-alive", "125"' if kind == "fastapi" else "KEEP_ALIVE_TIMEOUT=125000") in text
+    assert ("KEEP_ALIVE_TIMEOUT=125000" if kind == "nextjs" else '"--timeout-keep-alive", "125"') in text
 
 
 @each
@@ -250,6 +263,32 @@ def test_a_compiler_can_be_given_to_the_build_alone():
     assert ("ARG", "BUILD_IMAGE=${PYTHON_IMAGE}") in instructions(text)
     assert stages(text)[0][0] == ("FROM", "${BUILD_IMAGE} AS build")
     assert "--build-arg BUILD_IMAGE=public.ecr.aws/docker/library/python:3.14-trixie\n" in text
+
+
+@pytest.mark.row("WB-05")
+def test_the_certificates_of_rds_come_over_https_are_looked_at_and_can_be_read_by_everybody():
+    build, run = stages(dockerfile("runtimes"))
+    address = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+    fetched = build.index(("ADD", f"--chmod=444 {address} /certificates.pem"))
+    assert "ssl.create_default_context(cafile='/certificates.pem')" in build[fetched + 1][1]
+    assert ("COPY", "--from=build /certificates.pem /etc/ssl/certs/rds-global-bundle.pem") in run
+
+
+@pytest.mark.row("WB-07")
+def test_a_build_without_the_program_that_migrates_stops_and_says_so(tmp_path):
+    check = next(command for command in of("runtimes", "RUN", 0) if "alembic" in command)
+    here = check.replace("/opt/venv", str(tmp_path))
+    finished = shell(here, tmp_path)
+    assert finished.returncode == 1
+    assert "requirements.txt does not name alembic" in finished.stderr
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "alembic").touch(mode=0o755)
+    assert shell(here, tmp_path).returncode == 0
+
+
+def test_what_runs_elsewhere_too_does_not_speak_of_task_definitions():
+    assert "task" not in dockerfile("runtimes")
+    assert "task definition" in dockerfile("fastapi")
 
 
 # Next.js
