@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from blueprints import catalog
-from blueprints.model.text_file import TextFile
+from blueprints.render import files
 from blueprints.render.template import to_dict
+from blueprints.render.writing import text_files
 from tests.catalog.rendered import Rendered
 
 FARGATE, EKS, BEANSTALK = "web-backend-fargate", "web-backend-eks", "web-backend-beanstalk"
@@ -65,11 +66,15 @@ def _followed(value: Any, template: Mapping[str, Any], producers: Mapping[str, M
     return {key: _followed(item, template, producers) for key, item in value.items()}
 
 
-def files(architecture: str, environment: str = "dev", **settings: Any) -> dict[str, TextFile]:
-    """The text files that go with the templates, by path."""
-    blueprint = catalog.load(architecture)
-    made: Any = blueprint
-    return {file.path: file for file in made.files(blueprint.Settings(environment=environment, **settings))}
+_jinja = cache(files.environment)
+
+
+def texts(architecture: str, environment: str = "dev", **settings: Any) -> dict[str, str]:
+    """The text files that go with the templates, as `blueprints render` writes them, by path."""
+    asked = text_files(architecture, [catalog.load(architecture).Settings(environment=environment, **settings)])
+    return {
+        path: _jinja().get_template(file.template).render({"path": path, **file.values}) for path, file in asked.items()
+    }
 
 
 def ref(logical_id: str) -> dict[str, str]:
