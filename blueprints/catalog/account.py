@@ -1,4 +1,4 @@
-"""Account: what an AWS account has once, whatever runs in it: GuardDuty with its findings sent by mail, and CloudTrail.
+"""Account: what an AWS account has once, whatever runs in it: GuardDuty with findings by mail, CloudTrail, GitHub.
 
 Nobody has to deploy it, and no architecture needs it. Its stacks are one for all environments of an account, because
 a second detector in the same Region is refused, and a second trail of the same events is charged.
@@ -10,11 +10,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
+from troposphere import iam
 
+from blueprints.access import delivery_policies
 from blueprints.components.alert_topic import AlertTopic
 from blueprints.components.guard_duty import Agent, FindingAlerts, Frequency, GuardDuty, Protection, check
 from blueprints.components.trail import Trail
 from blueprints.model import settings as model
+from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
 from blueprints.model.stack import Stack
 
@@ -68,6 +71,10 @@ class Settings(model.Settings):
     trail_search: bool = False
     """Also send the trail's events to CloudWatch Logs for log_retention_days, to search in (charged by volume)."""
 
+    github: bool = False
+    """Let workflows of GitHub Actions take on roles that trust them: GitHub as an identity provider, of which an
+    account has one."""
+
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         fields = type(self).model_fields
@@ -93,8 +100,9 @@ class Settings(model.Settings):
 
 
 def build(settings: Settings) -> list[Stack]:
-    """Threat detection and the record of who did what, which environments share."""
-    return [_guardduty(settings), *([_trail(settings)] if settings.trail else [])]
+    """Threat detection, the record of who did what, and whom roles may trust: what environments share."""
+    trail = [_trail(settings)] if settings.trail else []
+    return [_guardduty(settings), *trail, *([_github(settings)] if settings.github else [])]
 
 
 def _guardduty(settings: Settings) -> Stack:
@@ -148,6 +156,31 @@ def _trail(settings: Settings) -> Stack:
     )
     stack.output("TrailArn", trail.arn, "The trail, as CloudTrail's commands ask for it")
     stack.output("TrailBucketName", trail.bucket.ref(), "Where the log files and their digests are")
+    return stack
+
+
+def _github(settings: Settings) -> Stack:
+    """GitHub as an identity provider; roles of architectures know its ARN, which has no part that AWS makes up."""
+    stack = Stack(
+        "github",
+        settings,
+        description="GitHub Actions as an identity provider of this account. It fails where there is one already",
+        arch="Workflows exchange a token of GitHub for short-lived credentials; there are no access keys",
+        shared=True,
+    )
+    # IAM needs no thumbprint for an issuer whose certificate a public authority has signed (IAM User Guide, "Obtain
+    # the thumbprint for an OpenID Connect identity provider").
+    provider = stack.add(
+        because(
+            "Lets roles trust tokens of GitHub's workflows; an account can have one only.",
+            iam.OIDCProvider(
+                "GitHubProvider",
+                Url=f"https://{delivery_policies.GITHUB_ISSUER}",
+                ClientIdList=[delivery_policies.GITHUB_AUDIENCE],
+            ),
+        )
+    )
+    stack.output("GitHubProviderArn", provider.get_att("Arn"), "GitHub as an identity provider")
     return stack
 
 

@@ -36,7 +36,7 @@ from blueprints.components import dashboard
 from blueprints.components.beanstalk import BeanstalkApplication, BeanstalkVersion, platform_arn
 from blueprints.components.beanstalk_alarms import BeanstalkAlarms
 from blueprints.components.beanstalk_environment import BeanstalkEnvironment
-from blueprints.components.beanstalk_options import Capacity
+from blueprints.components.beanstalk_settings import Capacity
 from blueprints.components.bucket import Bucket
 from blueprints.components.dashboard import Group, GroupedDashboard, Widget
 from blueprints.components.domain import Certificate, NameRecord

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from awacs.aws import Statement
-from troposphere import Join, Ref, logs
+from troposphere import Join, Ref, Select, Split, Sub, logs
 
 from blueprints.access.connections import closed_security_group
 from blueprints.components.container import Container, definition
@@ -85,8 +85,18 @@ class OneOffTaskDefinition(Component):
         stack.output(f"{name}TaskDefinitionArn", self.task_definition.ref(), f"Task definition of {name}, its revision")
         stack.output(f"{name}SecurityGroupId", self.security_group_id, f"Security group of {name}")
         stack.output(f"{name}LogGroupName", self.log_group.ref(), f"Log group of {name}")
+        self._publish_for_roles(stack)
         if isinstance(self._network.task_subnets, Ref):
             stack.output(f"{name}SubnetIds", Join(",", self._network.task_subnets), f"Subnets of {name}")
+
+    def _publish_for_roles(self, stack: Stack) -> None:
+        """Write the ARNs that roles name which may run it: every revision, and what they hand over to it."""
+        name, family = self.name, Select(5, Split(":", self.task_definition.ref()))
+        revisions = Sub("arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:${Family}:*", Family=family)
+        stack.output(f"{name}TaskDefinitions", revisions, f"All revisions of {name}")
+        stack.output(f"{name}ExecutionRoleArn", self.execution_role.get_att("Arn"), f"Execution role of {name}")
+        stack.output(f"{name}TaskRoleArn", self.task_role.get_att("Arn"), f"Task role of {name}")
+        stack.output(f"{name}LogGroupArn", self.log_group.get_att("Arn"), f"Log group of {name}, by its ARN")
 
     def step(self, name: str, stack: Stack, *, cluster: OutputOf, subnets: Sequence[OutputOf] = ()) -> OneOffTask:
         """The step of a deployment that runs it; *stack* is the one it was published in.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from blueprints.catalog import account
 from blueprints.catalog._web_backend import delivery
 from blueprints.checks.lint import lint
 from blueprints.render.files import environment
@@ -21,13 +22,13 @@ pytestmark = pytest.mark.row("WB-09")
 BIN = Path(sys.executable).parent
 
 
-def role_of(runtime: str, name: str = "prod", *, own_provider: bool = False):
+def role_of(runtime: str, name: str = "prod"):
     chosen = deliveries.settings(name)
     return delivery.github_stack(
         chosen,
         repository=deliveries.REPOSITORY,
         stacks=deliveries.RUNTIMES[runtime](chosen),
-        provider=delivery.provider_stack(chosen) if own_provider else None,
+        github_repository="example/backend",
     )
 
 
@@ -78,13 +79,17 @@ def test_only_one_environment_of_one_repository_takes_the_role_on():
     }
 
 
-def test_the_account_has_one_provider_which_is_made_or_named():
-    named, made = (to_dict(role_of("eks", own_provider=own)) for own in (False, True))
-    assert trust(named)["Principal"] == {"Federated": [{"Ref": "GitHubProviderArn"}]}
-    assert trust(made)["Principal"]["Federated"][0]["Fn::GetStackOutput"]["OutputName"] == "GitHubProviderArn"
-    provider = delivery.provider_stack(deliveries.settings())
-    assert provider.shared
-    assert to_dict(provider)["Resources"]["GitHubProvider"]["Properties"]["ClientIdList"] == ["sts.amazonaws.com"]
+def test_the_role_trusts_the_one_provider_that_the_account_has():
+    (provider,) = trust(to_dict(role_of("eks")))["Principal"]["Federated"]
+    issuer = "oidc-provider/token.actions.githubusercontent.com"
+    assert provider == {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:{issuer}"}
+
+
+def test_the_account_makes_the_provider_where_it_is_asked_for():
+    assert [stack.name for stack in account.build(account.Settings())] == ["guardduty"]
+    made = account.build(account.Settings(github=True))[-1]
+    assert made.shared
+    assert to_dict(made)["Resources"]["GitHubProvider"]["Properties"]["ClientIdList"] == ["sts.amazonaws.com"]
 
 
 @pytest.mark.row("XX-03")
@@ -102,8 +107,8 @@ def test_a_workflow_may_do_what_its_runtime_takes_and_no_more():
 
 
 def test_no_linter_finds_anything(tmp_path: Path):
-    stacks = {runtime: role_of(runtime, own_provider=True) for runtime in deliveries.RUNTIMES}
-    for name, stack in {**stacks, "github": delivery.provider_stack(deliveries.settings())}.items():
+    stacks = {runtime: role_of(runtime) for runtime in deliveries.RUNTIMES}
+    for name, stack in {**stacks, "github": account.build(account.Settings(github=True))[-1]}.items():
         (tmp_path / f"{name}.yaml").write_text(to_yaml(stack), encoding="utf-8")
     found = lint(sorted(tmp_path.glob("*.yaml")), regions=("us-east-1",))
     assert [f"{one.rule} {one.line}: {one.message}" for one in found] == []

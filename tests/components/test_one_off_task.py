@@ -66,6 +66,15 @@ def test_logical_ids_and_outputs_are_a_promise(stack):
         "MigrationTaskDefinitionArn": {"Ref": "MigrationTaskDefinition"},
         "MigrationSecurityGroupId": {"Fn::GetAtt": ["MigrationSecurityGroup", "GroupId"]},
         "MigrationLogGroupName": {"Ref": "MigrationLogGroup"},
+        "MigrationTaskDefinitions": {
+            "Fn::Sub": [
+                "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:${Family}:*",
+                {"Family": {"Fn::Select": [5, {"Fn::Split": [":", {"Ref": "MigrationTaskDefinition"}]}]}},
+            ]
+        },
+        "MigrationExecutionRoleArn": {"Fn::GetAtt": ["MigrationExecutionRole", "Arn"]},
+        "MigrationTaskRoleArn": {"Fn::GetAtt": ["MigrationTaskRole", "Arn"]},
+        "MigrationLogGroupArn": {"Fn::GetAtt": ["MigrationLogGroup", "Arn"]},
         "MigrationSubnetIds": {"Fn::Join": [",", {"Ref": "PrivateSubnetIds"}]},
     }
 

@@ -189,39 +189,19 @@ class _Steps:
         )
 
 
-def provider_stack(settings: Settings) -> Stack:
-    """The stack ``github``, shared by environments: GitHub as an identity provider, of which an account has one."""
-    stack = Stack(
-        "github",
-        settings,
-        description="GitHub Actions as an identity provider of this account",
-        arch="Workflows exchange a token of GitHub for short-lived credentials; there are no access keys",
-        shared=True,
-    )
-    # IAM needs no thumbprint for an issuer whose certificate a public authority has signed (IAM User Guide, "Obtain
-    # the thumbprint for an OpenID Connect identity provider").
-    provider = stack.add(
-        because(
-            "Lets roles trust tokens of GitHub's workflows; an account can have one only.",
-            iam.OIDCProvider(
-                "GitHubProvider",
-                Url=f"https://{delivery_policies.GITHUB_ISSUER}",
-                ClientIdList=[delivery_policies.GITHUB_AUDIENCE],
-            ),
-        )
-    )
-    stack.output("GitHubProviderArn", provider.get_att("Arn"), "GitHub as an identity provider")
-    return stack
-
-
-def github_stack(settings: Settings, *, repository: str, stacks: Sequence[Stack], provider: Stack | None) -> Stack:
+def github_stack(
+    settings: Settings, *, repository: str, stacks: Sequence[Stack], github_repository: str | None = None
+) -> Stack:
     """The stack ``delivery``: the role that a workflow of GitHub Actions takes on for this environment.
+
+    It trusts the account's identity provider for GitHub, of which there can be one: `account` makes it with the setting
+    ``github``, where somebody has not done so already.
 
     Args:
         settings: environment; also the name of GitHub's environment that the role trusts.
         repository: the ECR repository that images are pushed to.
         stacks: the architecture's stacks in deploy order.
-        provider: what `provider_stack` made, or None for a provider that the account has: then its ARN is a parameter.
+        github_repository: owner and name at GitHub, the default of the parameter GitHubRepository.
 
     Raises:
         TemplateError: an output that the steps need is not there.
@@ -235,8 +215,11 @@ def github_stack(settings: Settings, *, repository: str, stacks: Sequence[Stack]
         arch="A workflow's token -> this role -> image, change sets, migration",
         must=["Only jobs of one environment of one repository take the role on"],
     )
-    provider_arn = stack.from_stack(provider, "GitHubProviderArn") if provider else stack.add(_provider_arn()).ref()
-    subject = Sub(f"repo:${{{stack.add(_github_repository()).title}}}:environment:{environment}")
+    provider_arn = Sub(
+        f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{delivery_policies.GITHUB_ISSUER}"
+    )
+    asked = stack.add(_github_repository(github_repository))
+    subject = Sub(f"repo:${{{asked.title}}}:environment:{environment}")
     role = stack.add(
         because(
             "What a workflow may do: push to one repository, deploy and migrate what the new image changes.",
@@ -305,18 +288,7 @@ def _question(stack_names: Sequence[str]) -> str:
     return f"Look at the change sets {CHANGE_SET} of {' and '.join(stack_names)} in CloudFormation"
 
 
-def _provider_arn() -> StackParameter:
-    return StackParameter(
-        "GitHubProviderArn",
-        group="GitHub",
-        label="Identity provider",
-        description="ARN of the account's identity provider for GitHub Actions",
-        pattern=rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{delivery_policies.GITHUB_ISSUER.replace('.', '[.]')}$",
-        constraint="The ARN of an OpenID Connect provider for token.actions.githubusercontent.com",
-    )
-
-
-def _github_repository() -> StackParameter:
+def _github_repository(default: str | None) -> StackParameter:
     """The repository as tokens name it: with ids, if it was made, renamed or transferred after 18 June 2026.
 
     GitHub changelog of 23 April 2026, "Immutable subject claims for GitHub Actions OIDC tokens".
@@ -326,6 +298,7 @@ def _github_repository() -> StackParameter:
         group="GitHub",
         label="Repository",
         description="Owner and name as GitHub's tokens write them: example/backend, or with ids example-1/backend-2",
+        default=default,
         pattern=r"^[\w.-]+/[\w.-]+$",
         constraint="Owner and name with a slash between them",
     )

@@ -20,8 +20,15 @@ def release_stacks(
                 settings, architecture=architecture, repository=repository, stacks=stacks, arm=settings.arm
             )
         ]
-    if settings.pipeline == "github-actions":
-        return [delivery.github_stack(settings, repository=repository, stacks=stacks, provider=None)]
+    if settings.github_repository:
+        return [
+            delivery.github_stack(
+                settings,
+                repository=repository,
+                stacks=stacks,
+                github_repository=settings.github_repository,
+            )
+        ]
     return []
 
 

@@ -126,8 +126,12 @@ class ApplicationSettings(AlarmSettings, FrontDoorSettings):
     """Name of the frontend, in the hosted zone of `hosted_zone_id`; without one it is CloudFront's."""
     price_class: PriceClass = "PriceClass_100"
     """Where CloudFront answers: North America, Europe and Israel, or more of the world."""
-    pipeline: Pipeline = "none"
+    pipeline: Pipeline = "github-actions"
     """What builds, migrates and deploys: a workflow for GitHub, a stack with a CodePipeline, or neither."""
+    github_repository: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]+/[A-Za-z0-9_.@-]+$", max_length=160)] | None = (
+        None
+    )
+    """Owner and name of the repository on GitHub; naming it makes a stack with the role that its workflow takes on."""
 
     @model_validator(mode="after")
     def _names_are_free(self) -> ApplicationSettings:
@@ -156,6 +160,15 @@ class ApplicationSettings(AlarmSettings, FrontDoorSettings):
                 )
         if self.frontend_domain_name and not self.frontend:
             raise SettingsError("frontend_domain_name: there is no frontend; leave it out or turn frontend on")
+        return self
+
+    @model_validator(mode="after")
+    def _workflow_has_a_role(self) -> ApplicationSettings:
+        if self.github_repository and self.pipeline != "github-actions":
+            raise SettingsError(
+                f"github_repository: {self.github_repository} needs pipeline to be 'github-actions', got "
+                f"{self.pipeline!r}; a CodePipeline asks for its repository when its stack is deployed"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from troposphere import Sub
-
 from blueprints.access import kubernetes_policies
 from blueprints.access.connections import Peer, connect
 from blueprints.catalog._web_backend.application import (
@@ -24,8 +22,8 @@ from blueprints.catalog.web_backend_eks.settings import CLUSTER, REPOSITORY, SER
 from blueprints.components.eks_access import AccessEntry, administrator_arn
 from blueprints.components.eks_add_ons import (
     CLOUDWATCH_ACCOUNT,
-    LOG_KINDS,
     VPC_CNI_ACCOUNT,
+    ContainerLogs,
     NodeAddOns,
     WorkloadAddOns,
 )
@@ -132,6 +130,7 @@ def _on_nodes(
             tags=settings.stamped_tags,
         )
     )
+    container_logs = stack.add(ContainerLogs(CLUSTER, cluster=cluster, retention_days=settings.log_retention_days))
     agent = stack.add(
         AddOnRole(
             "CloudWatch",
@@ -139,7 +138,7 @@ def _on_nodes(
             namespace=CLOUDWATCH_ACCOUNT[0],
             service_account=CLOUDWATCH_ACCOUNT[1],
             may=[
-                kubernetes_policies.write_container_logs([_log_group_arn(cluster, kind) for kind in LOG_KINDS]),
+                kubernetes_policies.write_container_logs(container_logs.arns),
                 kubernetes_policies.describe_nodes(),
             ],
         )
@@ -151,7 +150,7 @@ def _on_nodes(
             after=[nodes.node_group],
             compute="nodes",
             cloudwatch_role=agent.role_arn,
-            log_retention_days=settings.log_retention_days,
+            container_logs=container_logs,
         )
     )
     stack.output("LogGroupName", add_ons.application_log_group.ref(), "Where the application's log is")
@@ -165,11 +164,6 @@ def _on_nodes(
             may=may,
         )
         stack.add(identity)
-
-
-def _log_group_arn(cluster: EksCluster, kind: str) -> Sub:
-    group = f"log-group:/aws/containerinsights/${{{cluster.cluster.title}}}/{kind}:*"
-    return Sub(f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:{group}")
 
 
 def _on_fargate(
