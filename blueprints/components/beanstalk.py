@@ -66,6 +66,8 @@ class BeanstalkVersion(Component):
 
     Its source cannot be changed, so another key makes another version, the environment goes there, and CloudFormation
     deletes the former one when all is well. Without another key nothing is deployed, whatever the bucket holds by then.
+    A stack can be complete although the deployment failed on the instances (github.com/theserverlessway/formica issue
+    90): the environment's events say so, and instances that run the former version go on.
 
     Args:
         name: first part of the logical ids.

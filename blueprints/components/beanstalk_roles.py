@@ -16,7 +16,9 @@ from blueprints.model.context import because
 class BeanstalkRoles(Component):
     """The service's role and the instances', which Elastic Beanstalk makes for nobody who uses CloudFormation.
 
-    Containers reach the instance's credentials, so *may* and the rest are the application's as well.
+    A container can take the instance's credentials where IMDSv2 answers across one hop more, as AMIs of Amazon Linux
+    2023 ask for (Amazon EC2 User Guide, "Configure the Instance Metadata Service options"), so what an instance may do
+    the application may as well.
 
     Args:
         name: first part of the logical ids.

@@ -17,8 +17,8 @@ from blueprints.model.text_file import TextFile
 FOLDER = "bundle"
 KEY = "${ImageTag}.zip"
 
-# nginx as 101:101 on port 8080, from Amazon ECR Public, which limits pulls from AWS less than Docker Hub does. It is the
-# stable branch of 2026; its tag moves with its fixes, and an instance that starts takes the newest.
+# nginx as 101:101 on port 8080, from Amazon ECR Public, which limits pulls from AWS less than Docker Hub does. This is
+# the stable branch of 2026; its tag moves with its fixes, and an instance that starts takes the newest.
 PROXY_IMAGE = "public.ecr.aws/nginx/nginx-unprivileged:1.30-alpine"
 # Bodies of requests and answers that do not fit into nginx's buffers lie there, in memory.
 PROXY_MEBIBYTES = 128
