@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blueprints.deploy.emulator import (
+    cluster_updates,
     forwarding,
     guards,
     health_checks,
@@ -45,6 +46,7 @@ def install() -> dict[str, Reality]:
     one_off_tasks.install()
     prefix_lists.install()
     health_checks.install()
+    cluster_updates.install()
     waf_logging.install()
     repairs.install()
     return realities

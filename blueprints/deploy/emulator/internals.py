@@ -22,6 +22,7 @@ from ministack.services import (
     ec2,
     ecr,
     ecs,
+    eks,
     eventbridge,
     iam,
     kms,
@@ -77,6 +78,11 @@ LOAD_BALANCER_ATTRIBUTES: MutableMapping[str, list[dict[str, str]]] = alb._lb_at
 ECS_SERVICES: MutableMapping[str, dict[str, Any]] = ecs._services
 ECS_TASKS: MutableMapping[str, dict[str, Any]] = ecs._tasks
 ECS_ACTIONS: MutableMapping[str, Callable[[dict[str, Any]], tuple[int, dict[str, str], bytes]]] = ecs._ACTION_MAP
+# By name; "cluster/name" for what is inside a cluster, "cluster NUL id" for associations.
+EKS_CLUSTERS: MutableMapping[str, dict[str, Any]] = eks._clusters
+EKS_NODE_GROUPS: MutableMapping[str, dict[str, Any]] = eks._nodegroups
+EKS_ADD_ONS: MutableMapping[str, dict[str, Any]] = eks._addons
+EKS_ASSOCIATIONS: MutableMapping[str, dict[str, Any]] = eks._pod_identity_associations
 EC2_ACTIONS: MutableMapping[str, Callable[[Any], tuple[int, dict[str, str], bytes]]] = ec2._ACTION_MAP
 ADDRESSES: MutableMapping[str, dict[str, Any]] = ec2._addresses
 NAT_GATEWAYS: MutableMapping[str, dict[str, Any]] = ec2._nat_gateways

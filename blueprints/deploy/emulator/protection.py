@@ -17,9 +17,14 @@ def _is_on(databases: Mapping[str, Mapping[str, Any]], name: str) -> bool:
     return bool(databases.get(name, {}).get("DeletionProtection"))
 
 
+def _cluster(name: str, _properties: Properties) -> bool:
+    return bool(internals.EKS_CLUSTERS.get(name, {}).get("deletionProtection"))
+
+
 _PROTECTED: Mapping[str, Callable[[str, Properties], bool]] = {
     "AWS::Cognito::UserPool": lambda _, properties: properties.get("DeletionProtection") == "ACTIVE",
     "AWS::DynamoDB::Table": lambda _, properties: bool(properties.get("DeletionProtectionEnabled")),
+    "AWS::EKS::Cluster": _cluster,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": _balancer,
     "AWS::RDS::DBCluster": lambda name, _: _is_on(internals.DATABASE_CLUSTERS, name),
     "AWS::RDS::DBInstance": lambda name, _: _is_on(internals.DATABASES, name),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from blueprints.deploy.emulator.handlers import databases, ec2, ecs, functions, ipv6, natives, services, stores
+from blueprints.deploy.emulator.handlers import databases, ec2, ecs, eks, functions, ipv6, natives, services, stores
 from blueprints.deploy.emulator.handlers.security_groups import SecurityGroupRule
 from blueprints.deploy.emulator.resources import Handler
 
@@ -25,6 +25,9 @@ EXTENSIONS: Mapping[str, Handler] = {
     "AWS::ECS::ClusterCapacityProviderAssociations": ecs.ClusterCapacityProviderAssociations(),
     "AWS::ECS::Service": ecs.Service(),
     "AWS::ECS::TaskDefinition": ecs.TaskDefinition(),
+    "AWS::EKS::AccessEntry": eks.AccessEntry(),
+    "AWS::EKS::Addon": eks.AddOn(),
+    "AWS::EKS::PodIdentityAssociation": eks.POD_IDENTITY_ASSOCIATION,
     "AWS::IAM::OIDCProvider": services.OIDC_PROVIDER,
     "AWS::Logs::Delivery": services.DELIVERY,
     "AWS::Logs::DeliveryDestination": services.DELIVERY_DESTINATION,
@@ -43,6 +46,8 @@ REPAIRED: Mapping[str, Callable[[Handler], Handler]] = {
     "AWS::DynamoDB::Table": stores.Table,
     "AWS::EC2::Subnet": ipv6.Subnet,
     "AWS::ECS::Cluster": natives.Cluster,
+    "AWS::EKS::Cluster": eks.Cluster,
+    "AWS::EKS::Nodegroup": eks.NodeGroup,
     "AWS::ElastiCache::ReplicationGroup": databases.ReplicationGroup,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": natives.LoadBalancer,
     "AWS::IAM::InstanceProfile": natives.InstanceProfile,
