@@ -26,6 +26,7 @@ _BY_NAME = (
     (r"Email", "operations@example.com"),
     (r"Connection", "arn:aws:codeconnections:us-east-1:000000000000:connection/11111111-2222-3333-4444-555555555555"),
     (r"PlatformArn$", "arn:aws:elasticbeanstalk:us-east-1::platform/Docker running on 64bit Amazon Linux 2023/4.9.0"),
+    (r"ProviderArn$", "arn:aws:iam::000000000000:oidc-provider/token.actions.githubusercontent.com"),
     (r"(Function|Hook)Arn$", "arn:aws:lambda:us-east-1:000000000000:function:local"),
     (r"Arn$", "arn:aws:iam::000000000000:role/local"),
     (r"Domain|HostName", DOMAIN),
