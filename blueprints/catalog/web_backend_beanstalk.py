@@ -49,7 +49,7 @@ from blueprints.model.text_file import TextFile
 
 ARCHITECTURE = REPOSITORY = "web-backend-beanstalk"
 
-WINDOW = r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun):[0-2][0-9]:[0-5][0-9])?$"
+WINDOW = r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun):([01][0-9]|2[0-3]):[0-5][0-9])?$"
 
 X86_INSTANCE, ARM_INSTANCE = "t3.small", "t4g.small"
 

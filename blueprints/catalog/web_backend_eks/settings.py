@@ -72,16 +72,17 @@ class Settings(LoadBalancedSettings):
         if self.load_balancer == "stack":
             return self
         refused = {
-            "api_through_cloudfront": self.api_through_cloudfront,
-            "waf": self.waf,
-            "dual_stack": self.dual_stack,
-            "https": self.https == "domain",
+            "api_through_cloudfront": (self.api_through_cloudfront, "false"),
+            "waf": (self.waf, "false"),
+            "dual_stack": (self.dual_stack, "false"),
+            "https": (self.https == "domain", "certificate"),
         }
-        for name, given in refused.items():
+        for name, (given, given_up) in refused.items():
             if given:
                 raise SettingsError(
-                    f"{name}: {getattr(self, name)} needs load_balancer to be 'stack': CloudFormation knows neither "
-                    "name nor ARN of one that the controller makes"
+                    f"{name}: {getattr(self, name)} needs load_balancer to be 'stack', because CloudFormation knows "
+                    f"neither name nor ARN of one that the controller makes; give {name}: {given_up}, or leave "
+                    "load_balancer out"
                 )
         return self
 
