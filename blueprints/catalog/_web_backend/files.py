@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from blueprints.catalog._web_backend.compose import compose_files
 from blueprints.catalog._web_backend.image import image_files
+from blueprints.catalog._web_backend.parity import parity_file
 from blueprints.catalog._web_backend.release import release_files
 from blueprints.catalog._web_backend.settings import ApplicationSettings
 from blueprints.model.stack import Stack
@@ -17,11 +18,12 @@ def files_of(
     *,
     architecture: str,
     repository: str,
-    stacks: Sequence[Stack],  # noqa: ARG001
+    stacks: Sequence[Stack],
 ) -> list[TextFile]:
-    """What builds the image, runs it on one machine, and delivers it."""
+    """What builds the image, runs it on one machine, compares the runtimes, and delivers it."""
     return [
         *image_files(settings, repository=repository),
         *compose_files(settings, repository=repository),
+        parity_file(settings, architecture=architecture, stacks=stacks),
         *release_files(settings, architecture=architecture),
     ]
