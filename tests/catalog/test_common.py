@@ -9,7 +9,16 @@ from typing import get_args
 import pytest
 
 from blueprints import catalog
-from blueprints.catalog import account, cooking_assistant, facerec, mealprep, recipe_chatbot
+from blueprints.catalog import (
+    account,
+    cooking_assistant,
+    facerec,
+    mealprep,
+    recipe_chatbot,
+    web_backend_beanstalk,
+    web_backend_eks,
+    web_backend_fargate,
+)
 from blueprints.components.guard_duty import AGENTS, PROTECTIONS
 from blueprints.components.rollout import Stage
 from blueprints.model.context import KEY
@@ -40,6 +49,26 @@ LONGEST = {
     "dual_stack": True,
     "capacity": "spot-above-first",
 }
+# The same for what the three runtimes of the web backend have in common.
+LONGEST_WEB_BACKEND = {
+    **LONGEST,
+    "database_health_path": "/" + "d" * 63,
+    "cors_origins": [f"https://{'o' * 87}{number}.example.com" for number in range(10)],
+    "secrets": [f"{'S' * 38}_{number}" for number in range(8)],
+    "database_as": "url",
+    "database_name": "d" * 63,
+    "database_class": "db.m7g.large",
+    "password_generation": 7,
+    "frontend_domain_name": f"{'f' * 63}.example.com",
+    "pipeline": "codepipeline",
+}
+
+
+def web_backend(kind, **further):
+    chosen = {name: value for name, value in LONGEST_WEB_BACKEND.items() if name in kind.model_fields}
+    return kind(**{**chosen, **further})
+
+
 EVERYTHING = {
     "account": account.Settings(
         **{name: value for name, value in LONGEST.items() if name in account.Settings.model_fields},
@@ -98,6 +127,16 @@ EVERYTHING = {
         key_rotation="function",
         critical_email="somebody@example.com",
     ),
+    "web-backend-beanstalk": web_backend(
+        web_backend_beanstalk.Settings, egress="nat-per-zone", deployment="traffic-splitting"
+    ),
+    "web-backend-eks": web_backend(
+        web_backend_eks.Settings,
+        secrets_key=True,
+        instance_types=[f"m{number}i.24xlarge" for number in range(20)],
+        endpoint_clients=[f"198.51.100.{number}/32" for number in range(40)],
+    ),
+    "web-backend-fargate": web_backend(web_backend_fargate.Settings, deployment="blue-green"),
 }
 CASES = [(name, environment) for name in catalog.names() for environment in ("dev", "prod")]
 every = pytest.mark.parametrize(("name", "environment"), CASES)
@@ -154,7 +193,9 @@ def test_no_statement_allows_a_whole_service_or_everything(name):
         "xray:",
         "cloudwatch:PutMetricData",
         "rekognition:",
+        "autoscaling:Describe",
         "ec2:Describe",
+        "elasticloadbalancing:Describe",
     }
     for stack in catalog.load(name).build(EVERYTHING[name]):
         for logical_id, resource in json.loads(to_json(stack))["Resources"].items():
@@ -200,13 +241,18 @@ def test_prod_keeps_what_holds_data(name):
     for stack in catalog.load(name).build(EVERYTHING[name]):
         assert stack.termination_protection
         for logical_id, resource in stack.resources.items():
-            # CloudFront's header takes any value, and has to be able to drop an old one.
+            # CloudFront's header takes any value, and has to be able to drop an old one; so has a database's password.
             # The key of the alarms' topic encrypts messages on their way: nothing is kept under it.
+            # An instance of a cluster holds none of its data.
+            if "DBClusterIdentifier" in resource.properties and resource.resource_type == "AWS::RDS::DBInstance":
+                continue
             if resource.resource_type in STATEFUL and logical_id not in {
                 "AlertsKey",
                 "CriticalKey",
                 "OriginSecret6",
                 "OriginSecret7",
+                "DatabasePassword7",
+                "DatabaseUrl7",
             }:
                 assert resource.resource["DeletionPolicy"] in {"RetainExceptOnCreate", "Snapshot"}, logical_id
                 assert resource.resource["UpdateReplacePolicy"] in {"Retain", "Snapshot"}, logical_id
