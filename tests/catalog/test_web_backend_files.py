@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blueprints.catalog import recipe_chatbot, web_backend_fargate
+from blueprints.catalog import recipe_chatbot, web_backend_beanstalk, web_backend_fargate
 from blueprints.catalog._web_backend.compose import POSTGRES, compose_files
 from blueprints.catalog._web_backend.image import PYTHON, image_files
 from blueprints.components.postgres_instance import PARAMETERS, max_connections
@@ -46,8 +46,8 @@ def text(file):
     return files.environment().get_template(file.template).render({"path": file.path, **file.values})
 
 
-def compose_text(kind):
-    return text(compose_files(settings(kind), repository="web-backend-fargate")[0])
+def compose_text(kind, blueprint=web_backend_fargate):
+    return text(compose_files(blueprint.Settings(**GIVEN[kind]), repository="web-backend-fargate")[0])
 
 
 def compose(kind):
@@ -106,9 +106,11 @@ def test_environments_that_ask_for_different_images_are_told_so():
 
 @pytest.mark.row("WB-11")
 def test_it_is_a_compose_file(tmp_path):
-    paths = [tmp_path / f"{kind}.yaml" for kind in GIVEN]
+    written = {f"{kind}.yaml": compose_text(kind) for kind in GIVEN}
+    written["beanstalk.yaml"] = compose_text("parts", web_backend_beanstalk)
+    paths = [tmp_path / name for name in written]
     for path in paths:
-        path.write_text(compose_text(path.stem), encoding="utf-8")
+        path.write_text(written[path.name], encoding="utf-8")
     check = Path(sys.executable).parent / "check-jsonschema"
     command = [check, "--builtin-schema", "vendor.compose-spec", *paths]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -192,6 +194,15 @@ def test_the_application_is_hardened_and_bounded_as_on_fargate(kind):
     every = compose(kind)["services"].values()
     assert [one for one in every if "no-new-privileges:true" not in one["security_opt"]] == []
     assert [one for one in every if not one["read_only"] or one["cap_drop"] != ["ALL"]] == []
+
+
+@pytest.mark.row("WB-11")
+def test_where_an_instance_is_the_limit_there_is_none_here():
+    on_beanstalk = yaml.safe_load(compose_text("parts", web_backend_beanstalk))["services"]["api"]
+    assert "deploy" not in on_beanstalk
+    assert on_beanstalk == {
+        name: part for name, part in compose("parts")["services"]["api"].items() if name != "deploy"
+    }
 
 
 @pytest.mark.row("WB-04", "WB-11")
