@@ -44,7 +44,7 @@ from blueprints.model import parameters
 from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import StackParameter
 from blueprints.model.stack import Stack
-from blueprints.model.steps import OutputOf
+from blueprints.model.steps import EnvironmentCheck, OutputOf
 from blueprints.model.text_file import TextFile
 
 ARCHITECTURE = REPOSITORY = "web-backend-beanstalk"
@@ -207,12 +207,28 @@ def _service(settings: Settings, network_producer: Stack | None, data: Stack, fr
     host = "${ApiEnvironment.EndpointURL}" if name is None else f"${{{name.title}}}"
     stack.output("Url", Sub(f"{scheme}://{host}"), "Where the service answers")
     stack.output("PublicName", public, "The name that clients use")
-    stack.output("EnvironmentName", environment.environment_name, "The environment, as metrics and eb name it")
-    stack.output("LogGroupName", environment.log_group.ref(), "Where the application's log is")
+    _publish_environment(stack, application, version, environment)
     names = {"Environment": environment.environment_name, "Database": ask_for_identifier(stack, settings).ref()}
     groups = [Group("API", 60, _widgets()), Group("Database", 60, database_widgets())]
     stack.add(GroupedDashboard(API, names=names, groups=groups))
     return stack
+
+
+def _publish_environment(
+    stack: Stack, application: BeanstalkApplication, version: BeanstalkVersion, environment: BeanstalkEnvironment
+) -> None:
+    """The environment and what it has to run, which a deployment compares with what it runs."""
+    names = f"${{{application.application.title}}}/${{{environment.environment.title}}}"
+    arn = f"arn:${{AWS::Partition}}:elasticbeanstalk:${{AWS::Region}}:${{AWS::AccountId}}:environment/{names}"
+    stack.output("EnvironmentName", environment.environment_name, "The environment, as metrics and eb name it")
+    stack.output("EnvironmentArn", Sub(arn), "ARN of the environment")
+    stack.output("VersionLabel", version.label, "The version that the environment has to run")
+    stack.output("LogGroupName", environment.log_group.ref(), "Where the application's log is")
+    stack.output("LogGroupArn", environment.log_group.get_att("Arn"), "Its ARN, with its streams")
+    environment_name, label, log_group = (
+        OutputOf(stack.name, output) for output in ("EnvironmentName", "VersionLabel", "LogGroupName")
+    )
+    stack.checks.append(EnvironmentCheck(environment_name, label, log_group))
 
 
 def _certificate(

@@ -11,7 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from blueprints.cli.terminal import console
-from blueprints.deploy.progress import OF_ECS, PlainReporter, rule_line, step_lines, summary, task_line
+from blueprints.deploy.progress import (
+    OF_ECS,
+    PlainReporter,
+    environment_line,
+    rule_line,
+    step_lines,
+    summary,
+    task_line,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,6 +143,19 @@ class TerminalReporter:
     def task_left(self, entry: StackEntry, name: str) -> None:
         self.close()
         self._say("  ! ", "yellow", f"task {name} of {entry.stack_name} goes on: the same command waits for it")
+
+    def environment_awaited(self, entry: StackEntry, name: str) -> None:  # noqa: ARG002 - its stack was named before
+        self._say("  ", "", environment_line(name))
+        self._at_work[f"environment {name}"] = "is at work"
+        self._show_work()
+
+    def environment_checked(self, entry: StackEntry, name: str, version: str) -> None:  # noqa: ARG002
+        self.close()
+        self._say("  ✓ ", "green", f"environment {name} runs {version}")
+
+    def environment_left(self, entry: StackEntry, name: str) -> None:  # noqa: ARG002
+        self.close()
+        self._say("  ! ", "yellow", f"environment {name} goes on: the same command waits for it")
 
     def _finished(self, event: StackEvent) -> None:
         failed = event.status.endswith("_FAILED")

@@ -66,6 +66,15 @@ class Reporter(Protocol):
     def task_left(self, entry: StackEntry, name: str) -> None:
         """Ctrl-C while a one-off task runs: it goes on without us."""
 
+    def environment_awaited(self, entry: StackEntry, name: str) -> None:
+        """Tell that an environment of Elastic Beanstalk is looked at, and waited for while it is at work."""
+
+    def environment_checked(self, entry: StackEntry, name: str, version: str) -> None:
+        """Tell that an environment runs the version of its stack, and runs well."""
+
+    def environment_left(self, entry: StackEntry, name: str) -> None:
+        """Ctrl-C while an environment is waited for: it goes on without us."""
+
 
 OF_ECS = "weights owned by ECS"
 _SIGNS = {"add": "+", "modify": "~", "replace": "-/+", "conditional-replace": "~?", "remove": "-"}
@@ -140,6 +149,15 @@ class PlainReporter:
     def task_left(self, entry: StackEntry, name: str) -> None:
         self._line(f"  interrupted: task {name} of {entry.stack_name} goes on; the same command waits for it")
 
+    def environment_awaited(self, entry: StackEntry, name: str) -> None:  # noqa: ARG002 - its stack was named before
+        self._line(f"  {environment_line(name)}")
+
+    def environment_checked(self, entry: StackEntry, name: str, version: str) -> None:  # noqa: ARG002
+        self._line(f"  environment {name} runs {version}")
+
+    def environment_left(self, entry: StackEntry, name: str) -> None:  # noqa: ARG002
+        self._line(f"  interrupted: environment {name} goes on; the same command waits for it")
+
     def _line(self, text: str) -> None:
         self._out.write(text + "\n")
         self._out.flush()
@@ -162,6 +180,7 @@ def step_lines(entry: StackEntry) -> list[str]:
     return [
         *(f"would first upload the bundle {bundle.folder}, unless its bucket has it" for bundle in entry.bundles),
         *(f"would then run the task {task.name} to its end, before the next stack" for task in entry.tasks),
+        *("would then wait until the environment runs the new version, before the next stack" for _ in entry.checks),
     ]
 
 
@@ -170,6 +189,11 @@ def task_line(entry: StackEntry, name: str, task_id: str, *, joined: bool) -> st
     return (
         f"task {name} of {entry.stack_name} {'still runs' if joined else 'is started'} ({task_id}): waiting for its end"
     )
+
+
+def environment_line(name: str) -> str:
+    """Return in one line which environment is looked at."""
+    return f"environment {name}: waiting until it runs the version of its stack"
 
 
 def rule_line(rule: RuleTraffic) -> str:

@@ -26,7 +26,7 @@ from blueprints.model.context import KEY
 from blueprints.model.errors import TemplateError
 from blueprints.model.retention import holds_data, stamp_retention
 from blueprints.model.settings import Settings
-from blueprints.model.steps import Bundle, OneOffTask, Workload
+from blueprints.model.steps import Bundle, EnvironmentCheck, OneOffTask, Workload
 
 Thing = TypeVar("Thing", bound=AWSObject | Parameter | Component | Iterable[Any])
 
@@ -109,6 +109,7 @@ class Stack(Template):
         self.owned_by_ecs: list[str] = []
         self.bundles: list[Bundle] = []
         self.tasks: list[OneOffTask] = []
+        self.checks: list[EnvironmentCheck] = []
         self.workloads: list[Workload] = []
         self._data: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What a deployment does besides deploying stacks: upload a bundle before one, run a task to its end after one."""
+"""What a deployment does besides deploying stacks: upload a bundle before one, run a task or look closer after one."""
 
 from __future__ import annotations
 
@@ -40,6 +40,24 @@ class OneOffTask:
     security_group: OutputOf
     log_group: OutputOf
     public_address: bool = False
+
+
+@dataclass(frozen=True)
+class EnvironmentCheck:
+    """An environment of Elastic Beanstalk that is looked at when its stack was created or updated.
+
+    Where it does not run the stack's version, or not well, the deployment stops before the next stack: CloudFormation
+    is content with a stack whose deployment failed on the instances.
+
+    Args:
+        environment: its name.
+        version: label of the version that it has to run.
+        log_group: name of the log group that its containers write to; streams of a migration begin with ``migration``.
+    """
+
+    environment: OutputOf
+    version: OutputOf
+    log_group: OutputOf
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from blueprints.model.errors import ManifestError
-from blueprints.model.steps import Bundle, OneOffTask, Workload
+from blueprints.model.steps import Bundle, EnvironmentCheck, OneOffTask, Workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 VERSION: Literal[1] = 1
 
 # What few stacks have is left out of the file where there is none.
-_RARE = frozenset({"owned_by_ecs", "bundles", "tasks", "workloads"})
+_RARE = frozenset({"owned_by_ecs", "bundles", "tasks", "checks", "workloads"})
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
@@ -120,6 +120,7 @@ class StackEntry(BaseModel):
     secrets: tuple[SecretEntry, ...] = ()
     bundles: tuple[Bundle, ...] = ()  # uploaded before the stack
     tasks: tuple[OneOffTask, ...] = ()  # run to their end after it
+    checks: tuple[EnvironmentCheck, ...] = ()  # what has to run what it says, before the next stack
     workloads: tuple[Workload, ...] = ()  # applied to its Kubernetes cluster once all stacks are there
     outputs: tuple[str, ...] = ()
 

@@ -166,6 +166,7 @@ def _entry(stack: Stack) -> StackEntry:
         secrets=tuple(_secret(secret) for secret in stack.secrets),
         bundles=tuple(stack.bundles),
         tasks=tuple(stack.tasks),
+        checks=tuple(stack.checks),
         workloads=tuple(stack.workloads),
         outputs=tuple(stack.outputs),
     )
