@@ -132,6 +132,9 @@ def load_balancer(entrance: Entrance, *, security_group: Any) -> Namespaces:
     logs = {"AccessLogsS3Enabled": "true", "AccessLogsS3Bucket": entrance.log_bucket}
     return {
         "aws:elbv2:loadbalancer": {
+            # Both, or Elastic Beanstalk makes one more that lets everybody in (Developer Guide, "General options",
+            # aws:elbv2:loadbalancer, ManagedSecurityGroup).
+            "ManagedSecurityGroup": security_group,
             "SecurityGroups": security_group,
             **(logs if entrance.log_bucket is not None else {}),
         },

@@ -107,9 +107,9 @@ def test_instances_wear_their_own_group_and_no_default_one(options_of):
     instances = found["aws:autoscaling:launchconfiguration"]
     assert instances["DisableDefaultEC2SecurityGroup"] == "true"
     assert instances["SecurityGroups"] == {"Fn::GetAtt": ["ApiSecurityGroup", "GroupId"]}
-    assert found["aws:elbv2:loadbalancer"]["SecurityGroups"] == {
-        "Fn::GetAtt": ["ApiLoadBalancerSecurityGroup", "GroupId"]
-    }
+    balancer = {"Fn::GetAtt": ["ApiLoadBalancerSecurityGroup", "GroupId"]}
+    assert found["aws:elbv2:loadbalancer"]["SecurityGroups"] == balancer
+    assert found["aws:elbv2:loadbalancer"]["ManagedSecurityGroup"] == balancer
 
 
 def test_instances_are_private_and_the_load_balancer_is_public(options_of):

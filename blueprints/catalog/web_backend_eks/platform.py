@@ -32,7 +32,7 @@ def platform_stack(settings: Settings, network: Stack | None, data: Stack, edge:
     )
     if settings.load_balancer == "stack":
         entrance = add_entrance(stack, settings, network, data, edge)
-        finish(stack, settings, entrance, edge, targets=[entrance.targets], widgets=[_use_of_pods(settings)])
+        finish(stack, settings, entrance, edge, targets=[entrance.targets], widgets=_use_of_pods(settings))
         return stack
     if settings.https == "certificate":
         certificate = stack.add(parameters.certificate_arn(None))
@@ -44,19 +44,38 @@ def platform_stack(settings: Settings, network: Stack | None, data: Stack, edge:
         stack.output("PublicSubnetIds", Join(",", subnets), "Subnets of the Ingress's load balancer")
     publish_origins(stack, add_frontend(stack, settings, edge))
     names = {"Database": ask_for_identifier(stack, settings).ref()}
-    groups = [Group("API", 60, [_use_of_pods(settings)]), Group("Database", 60, database_widgets())]
+    pods = [Group("API", 60, _use_of_pods(settings))] if settings.compute == "nodes" else []
+    groups = [*pods, Group("Database", 60, database_widgets())]
     stack.add(GroupedDashboard(API, names=names, groups=groups))
     return stack
 
 
-def _use_of_pods(settings: Settings) -> Widget:
-    """What the pods use, by Container Insights; the cluster comes after the dashboard, so the namespace names them."""
-    searches = [
-        f'SEARCH(\'{{ContainerInsights,ClusterName,Namespace,Service}} MetricName="{metric}" '
-        f"Namespace=\"{settings.namespace}\"', 'Average')"
-        for metric in ("pod_cpu_utilization_over_pod_limit", "pod_memory_utilization_over_pod_limit")
+def _use_of_pods(settings: Settings) -> list[Widget]:
+    """What the pods use, by Container Insights; the cluster comes after the dashboard, so the namespace names them.
+
+    Its agent is a DaemonSet, so there is nothing of pods on Fargate. CPU is a share of the node's, because a pod
+    without a limit has no other (Amazon CloudWatch User Guide, "Container Insights metrics for Amazon EKS").
+    """
+    if settings.compute == "fargate":
+        return []
+    shown = {
+        "CPU of pods in percent of a node": "pod_cpu_utilization",
+        "Memory of pods in percent of their limit": "pod_memory_utilization_over_pod_limit",
+    }
+    return [
+        dashboard.widget(
+            title,
+            [
+                [
+                    {
+                        "expression": f"SEARCH('{{ContainerInsights,ClusterName,Namespace,Service}} "
+                        f'MetricName="{metric}" Namespace="{settings.namespace}"\', \'Average\')'
+                    }
+                ]
+            ],
+        )
+        for title, metric in shown.items()
     ]
-    return dashboard.widget("CPU and memory of pods in percent", [[{"expression": search}] for search in searches])
 
 
 def monitoring_stack(settings: Settings, data: Stack, platform: Stack) -> Stack:
