@@ -37,7 +37,7 @@ def emulator(emulator_server: Emulator) -> Emulator:
 
 @pytest.fixture(scope="session")
 def forked_cli() -> Iterator[Path]:
-    """A folder with an `aws` that starts in 0.2 seconds."""
+    """A folder with an `aws` that starts in 0.1 seconds."""
     with tempfile.TemporaryDirectory(prefix="aws-") as folder, warm_cli(Path(folder)) as path:
         yield path
 
