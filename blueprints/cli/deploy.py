@@ -179,6 +179,8 @@ def agreed(question: str) -> bool:
 def _show_deletion(plan: DeletionPlan) -> None:
     for stack in plan.stacks:
         say(f"{stack.entry.stack_name}: {len(stack.deleted)} resources would be deleted")
+        for bucket in sorted(stack.emptied):
+            say(f"  with all bundles in it: {bucket}")
         for item in stack.retained:
             say(f"  stays: {item.logical_id} ({item.resource_type}) {item.physical_id}")
         for item in stack.snapshots:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blueprints.deploy.errors import NotFoundError
+from blueprints.deploy.deletion_protection import lifted_by
+from blueprints.deploy.emptied import bundle_buckets, empty
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.preflight import busy
 from blueprints.deploy.selection import select
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from blueprints.render.manifest import Manifest, StackEntry
 
 _DELETING = "DELETE_IN_PROGRESS"
-_BALANCER_SWITCH = "deletion_protection.enabled"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,8 @@ class StackDeletion:
     deleted: tuple[StackResource, ...]
     retained: tuple[StackResource, ...]
     snapshots: tuple[StackResource, ...]
+    emptied: frozenset[str] = frozenset()
+    """Buckets of bundles, whose content goes as well."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def plan_deletion(
     for cli, _, state in found:
         if state.status.endswith("_IN_PROGRESS") and state.status not in {_DELETING, "REVIEW_IN_PROGRESS"}:
             raise DeployError(busy(cli, state))
-    deletions = [_deletion(cli, entry, state) for cli, entry, state in found]
+    deletions = [_deletion(cli, manifest, entry, state) for cli, entry, state in found]
     _refuse_protected(found, deletions)
     return DeletionPlan(tuple(deletions))
 
@@ -119,17 +120,8 @@ def _refuse_protected(found: list[tuple[AwsCli, StackEntry, StackState]], deleti
             lines.append(
                 f"  {entry.stack_name}: {cli.command('cloudformation', 'update-termination-protection', *lift)}"
             )
-        for balancer in _protected_balancers(cli, deletion):
-            switch = (
-                "--load-balancer-arn",
-                balancer.physical_id,
-                "--attributes",
-                f"Key={_BALANCER_SWITCH},Value=false",
-            )
-            lines.append(f"  {balancer.logical_id}: {cli.command('elbv2', 'modify-load-balancer-attributes', *switch)}")
-        for cluster in _protected_clusters(cli, deletion):
-            off = ("--db-cluster-identifier", cluster.physical_id, "--no-deletion-protection", "--apply-immediately")
-            lines.append(f"  {cluster.logical_id}: {cli.command('rds', 'modify-db-cluster', *off)}")
+        held = (*deletion.deleted, *deletion.snapshots)
+        lines += [f"  {item.logical_id}: {command}" for item, command in lifted_by(cli, held)]
     if lines:
         first = (
             "Nothing was deleted: these are protected against deletion. When they are really to go, lift it, then "
@@ -138,42 +130,18 @@ def _refuse_protected(found: list[tuple[AwsCli, StackEntry, StackState]], deleti
         raise DeployError("\n".join([first, *lines]))
 
 
-def _protected_balancers(cli: AwsCli, deletion: StackDeletion) -> list[StackResource]:
-    """Load balancers that would stop the deletion of a stack half way."""
-    found = []
-    for item in deletion.deleted:
-        if item.resource_type == "AWS::ElasticLoadBalancingV2::LoadBalancer" and item.physical_id:
-            with suppress(NotFoundError):  # somebody deleted it already
-                named = ("--load-balancer-arn", item.physical_id)
-                answer = cli.run("elbv2", "describe-load-balancer-attributes", *named)
-                if {"Key": _BALANCER_SWITCH, "Value": "true"} in answer.get("Attributes", ()):
-                    found.append(item)
-    return found
-
-
-def _protected_clusters(cli: AwsCli, deletion: StackDeletion) -> list[StackResource]:
-    """Databases that would stop it as well, whether they leave a snapshot or not."""
-    found = []
-    for item in (*deletion.deleted, *deletion.snapshots):
-        if item.resource_type == "AWS::RDS::DBCluster" and item.physical_id:
-            with suppress(NotFoundError):
-                named = ("--db-cluster-identifier", item.physical_id)
-                (cluster,) = cli.run("rds", "describe-db-clusters", *named)["DBClusters"]
-                if cluster.get("DeletionProtection"):
-                    found.append(item)
-    return found
-
-
-def _deletion(cli: AwsCli, entry: StackEntry, state: StackState) -> StackDeletion:
+def _deletion(cli: AwsCli, manifest: Manifest, entry: StackEntry, state: StackState) -> StackDeletion:
     held = resources(cli, state.stack_id)
     policies = deletion_policies(cli, state.stack_id) if held else {}
     kind = {item.logical_id: policies.get(item.logical_id, "Delete") for item in held}
+    deleted = tuple(item for item in held if kind[item.logical_id] == "Delete")
     return StackDeletion(
         entry,
         state.stack_id,
-        deleted=tuple(item for item in held if kind[item.logical_id] == "Delete"),
+        deleted=deleted,
         retained=tuple(item for item in held if kind[item.logical_id].startswith("Retain")),
         snapshots=tuple(item for item in held if kind[item.logical_id] == "Snapshot"),
+        emptied=bundle_buckets(manifest, entry, state) & {item.physical_id for item in deleted},
     )
 
 
@@ -185,6 +153,7 @@ def _delete(cli: AwsCli, stack: StackDeletion, report: Reporter, clock: Clock) -
     try:
         if status != "DELETE_COMPLETE":
             if status != _DELETING:
+                empty(cli, stack.emptied)
                 cli.run("cloudformation", "delete-stack", "--stack-name", stack.stack_id)
             status = operation.wait(frozenset({"DELETE_COMPLETE"}), report, clock)
     except KeyboardInterrupt:

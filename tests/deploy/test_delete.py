@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from blueprints.deploy.delete import delete, plan_deletion
@@ -70,6 +72,79 @@ def test_a_protected_stack_stops_all_of_it_and_says_how_to_lift_it(project):
         remove(project)
     assert f"  {data}: aws cloudformation update-termination-protection --no-enable-" in str(error.value)
     assert project.account.status(app) == "CREATE_COMPLETE"
+
+
+def protected():
+    """A database on one instance and a cluster of Kubernetes, both protected."""
+    subnets = {
+        f"Subnet{number}": {
+            "Type": "AWS::EC2::Subnet",
+            "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": f"10.0.{number}.0/24", "AvailabilityZone": zone},
+        }
+        for number, zone in enumerate(("us-east-1a", "us-east-1b"))
+    }
+    database = {
+        "Engine": "postgres",
+        "DBInstanceClass": "db.t4g.micro",
+        "AllocatedStorage": "20",
+        "MasterUsername": "app",
+        "ManageMasterUserPassword": True,
+        "DeletionProtection": True,
+    }
+    cluster = {
+        "RoleArn": "arn:aws:iam::000000000000:role/cluster",
+        "ResourcesVpcConfig": {"SubnetIds": [{"Ref": name} for name in subnets]},
+        "DeletionProtection": True,
+    }
+    return {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        **subnets,
+        "Database": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot", "Properties": database},
+        "Pods": {"Type": "AWS::EKS::Cluster", "Properties": cluster},
+    }
+
+
+def test_a_protected_instance_or_cluster_stops_all_of_it_until_the_commands_are_typed(project):
+    data = add(project, "data", template(protected()))
+    app = add(project, "app", template({"Jobs": queue()}))
+    with pytest.raises(DeployError) as error:
+        remove(project)
+    first, *lines = str(error.value).splitlines()
+    assert first.startswith("Nothing was deleted: these are protected against deletion.")
+    commands = dict(line.strip().split(": aws ", 1) for line in lines)
+    assert commands["Database"].startswith("rds modify-db-instance --db-instance-identifier ")
+    assert "--no-deletion-protection --apply-immediately" in commands["Database"]
+    assert commands["Pods"].startswith("eks update-cluster-config --name ")
+    assert project.account.status(app) == "CREATE_COMPLETE"
+
+    for command in commands.values():
+        service, operation, *arguments = shlex.split(command.partition(" --region ")[0])
+        project.account.cli().run(service, operation, *arguments)
+    assert [entry.name for entry in remove(project).deleted] == ["app", "data"]
+    assert project.account.status(data) is None
+
+
+@pytest.mark.row("WB-03")
+def test_bundles_go_with_their_bucket_in_every_version_and_stay_in_one_that_stays(project):
+    versions = {"VersioningConfiguration": {"Status": "Enabled"}}
+    gone = {"Type": "AWS::S3::Bucket", "Properties": versions}
+    buckets = {"Gone": gone, "Kept": {**gone, "DeletionPolicy": "Retain"}}
+    body = template(buckets, GoneName={"Ref": "Gone"}, KeptName={"Ref": "Kept"})
+    stack = add(project, "data", body)
+    steps = [
+        {"folder": "bundle", "bucket": {"stack": "data", "output": f"{name}Name"}, "key": "app.zip"} for name in buckets
+    ]
+    add(project, "app", template({"Jobs": queue()}), bundles=steps)
+    names = {each["OutputKey"]: each["OutputValue"] for each in project.account.stack(stack)["Outputs"]}
+    s3 = project.account.client("s3")
+    for name in names.values():
+        s3.put_object(Bucket=name, Key="app.zip", Body=b"1")
+        s3.put_object(Bucket=name, Key="app.zip", Body=b"2")
+        s3.delete_object(Bucket=name, Key="app.zip")
+
+    assert [entry.name for entry in remove(project).deleted] == ["app", "data"]
+    assert names["GoneName"] not in {each["Name"] for each in s3.list_buckets()["Buckets"]}
+    assert len(s3.list_object_versions(Bucket=names["KeptName"])["Versions"]) == 2
 
 
 def test_a_shared_stack_by_name_still_needs_the_option(project):
