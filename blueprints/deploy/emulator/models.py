@@ -17,8 +17,12 @@ def remember(resource_type: str, made: Made, properties: Properties) -> None:
 
 def refuse_twin(resource_type: str, physical_id: str) -> None:
     """A name can be taken only once."""
-    if _key(resource_type, physical_id) in internals.MODELS:
+    if is_known(resource_type, physical_id):
         raise RefusedError(f"Resource of type '{resource_type}' with identifier '{physical_id}' already exists.")
+
+
+def is_known(resource_type: str, physical_id: str) -> bool:
+    return _key(resource_type, physical_id) in internals.MODELS
 
 
 def forget(resource_type: str, physical_id: str) -> None:

@@ -2,7 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
-from blueprints.deploy.emulator.handlers import databases, ec2, ecs, eks, functions, ipv6, natives, services, stores
+from blueprints.deploy.emulator.handlers import (
+    beanstalk,
+    databases,
+    ec2,
+    ecs,
+    eks,
+    functions,
+    ipv6,
+    natives,
+    services,
+    stores,
+)
 from blueprints.deploy.emulator.handlers.security_groups import SecurityGroupRule
 from blueprints.deploy.emulator.resources import Handler
 
@@ -49,6 +60,8 @@ REPAIRED: Mapping[str, Callable[[Handler], Handler]] = {
     "AWS::EKS::Cluster": eks.Cluster,
     "AWS::EKS::Nodegroup": eks.NodeGroup,
     "AWS::ElastiCache::ReplicationGroup": databases.ReplicationGroup,
+    "AWS::ElasticBeanstalk::ApplicationVersion": beanstalk.ApplicationVersion,
+    "AWS::ElasticBeanstalk::Environment": beanstalk.Environment,
     "AWS::ElasticLoadBalancingV2::LoadBalancer": natives.LoadBalancer,
     "AWS::IAM::InstanceProfile": natives.InstanceProfile,
     "AWS::Lambda::Function": functions.Function,
