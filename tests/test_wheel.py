@@ -82,7 +82,16 @@ def test_the_license_travels_with_it(wheel: Path) -> None:
 def test_an_installed_library_lists_the_architectures(installed: Path, folder: Path) -> None:
     names = [line.split()[0] for line in run(installed / "blueprints", "list", cwd=folder).splitlines()]
 
-    assert names == ["account", "cooking-assistant", "facerec", "mealprep", "recipe-chatbot"]
+    assert names == [
+        "account",
+        "cooking-assistant",
+        "facerec",
+        "mealprep",
+        "recipe-chatbot",
+        "web-backend-beanstalk",
+        "web-backend-eks",
+        "web-backend-fargate",
+    ]
 
 
 def test_an_installed_library_renders_what_is_committed_and_lints_it(

@@ -44,15 +44,18 @@ def loaded_by(*arguments: str) -> set[str]:
     return {module.partition(".")[0] for module in finished.stderr.split()} & HEAVY
 
 
+COMMANDS = ["list", "render", "lint", "deploy", "put-secret", "migrate", "apply", "delete", "settings"]
+
+
 def test_help_names_every_command() -> None:
     result = invoke("--help")
 
     assert result.exit_code == 0
-    assert set(blueprints.commands) == {"list", "render", "lint", "deploy", "put-secret", "delete", "settings"}
+    assert set(blueprints.commands) == set(COMMANDS)
     assert all(f"  {name} " in result.stdout for name in blueprints.commands)
 
 
-@pytest.mark.parametrize("command", ["list", "render", "lint", "deploy", "put-secret", "delete", "settings"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     result = invoke(command, "--help")
 
@@ -83,7 +86,16 @@ def test_version_is_the_packages() -> None:
 def test_list_gives_a_line_for_each_architecture_with_what_it_is() -> None:
     lines = dict(line.split(None, 1) for line in invoke("list").stdout.splitlines())
 
-    assert list(lines) == ["account", "cooking-assistant", "facerec", "mealprep", "recipe-chatbot"]
+    assert list(lines) == [
+        "account",
+        "cooking-assistant",
+        "facerec",
+        "mealprep",
+        "recipe-chatbot",
+        "web-backend-beanstalk",
+        "web-backend-eks",
+        "web-backend-fargate",
+    ]
     assert all(len(description.split()) > 3 for description in lines.values())
 
 
@@ -112,6 +124,12 @@ def test_render_without_names_writes_both_environments_of_every_architecture(tmp
         "mealprep/prod/manifest.json",
         "recipe-chatbot/dev/manifest.json",
         "recipe-chatbot/prod/manifest.json",
+        "web-backend-beanstalk/dev/manifest.json",
+        "web-backend-beanstalk/prod/manifest.json",
+        "web-backend-eks/dev/manifest.json",
+        "web-backend-eks/prod/manifest.json",
+        "web-backend-fargate/dev/manifest.json",
+        "web-backend-fargate/prod/manifest.json",
     ]
     assert "facerec dev: " in result.stderr
 
