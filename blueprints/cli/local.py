@@ -25,6 +25,10 @@ _STAND_IN = (
     "A stand-in is made from the schema of its type: it proves names, references, order and what CloudFormation would "
     "refuse or replace, not what the resource does."
 )
+_NO_KUBERNETES = (
+    "An EKS cluster is its description here: there is no Kubernetes behind it, no node starts, and `blueprints apply` "
+    "has nowhere to go."
+)
 
 
 def deploy_locally(manifest: Manifest, given: Mapping[str, str], only: Collection[str]) -> None:
@@ -35,7 +39,7 @@ def deploy_locally(manifest: Manifest, given: Mapping[str, str], only: Collectio
         say(f"An emulator on {emulator.endpoint_url} takes the place of AWS")
         emulator.seed(manifest)
         outputs_table(_deploy(emulator, manifest, {**emulator.seed_parameters(manifest), **given}, only))
-        _tell_what_was_real(emulator, manifest, only)
+        tell_what_was_real(emulator, manifest, only)
 
 
 def _deploy(
@@ -59,7 +63,8 @@ def _deploy(
         )
 
 
-def _tell_what_was_real(emulator: Emulator, manifest: Manifest, only: Collection[str]) -> None:
+def tell_what_was_real(emulator: Emulator, manifest: Manifest, only: Collection[str]) -> None:
+    """Print whose state each resource has in the emulator, and what that leaves unproven."""
     from blueprints.deploy.local import reality_table
     from blueprints.deploy.selection import select
 
@@ -69,3 +74,5 @@ def _tell_what_was_real(emulator: Emulator, manifest: Manifest, only: Collection
     counts = Counter(_WORDS[reality] for _, _, reality in rows)
     say(f"{len(rows)} resources: {', '.join(f'{count} {word}' for word, count in counts.most_common())}")
     say(_STAND_IN)
+    if any(kind == "AWS::EKS::Cluster" for _, kind, _ in rows):
+        say(_NO_KUBERNETES)
