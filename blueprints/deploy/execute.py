@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from blueprints.deploy import awaited, bundles, change_sets, preflight, tasks, traffic
+from blueprints.deploy import awaited, beanstalk, bundles, change_sets, preflight, tasks, traffic
 from blueprints.deploy.operations import Operation
 from blueprints.deploy.parameters import check_given, check_names, check_values
 from blueprints.deploy.plan import StackPlan, plan_from, refuse_data_loss
@@ -62,8 +62,9 @@ def deploy(  # noqa: PLR0913 - the answers a person can give, each by name
 
     Whatever can be known beforehand is checked for all stacks before the first is touched; with ``before_stack``,
     which puts images and values of secrets just before a stack, those are looked for only then. A stack's bundles are
-    uploaded once its plan is agreed to; its one-off tasks run to their end before the next stack is touched. An error
-    leaves what was deployed, and nothing half made, so that the same command continues.
+    uploaded once its plan is agreed to; its one-off tasks run to their end, and its environments run their version,
+    before the next stack is touched. An error leaves what was deployed, and nothing half made, so that the same
+    command continues.
     """
     run = _Run(
         cli_factory,
@@ -138,6 +139,11 @@ class _Run:
             return None
         for task in entry.tasks:
             tasks.run(self.factory, self.manifest, entry, task, report=self.report, clock=self.clock)
+        for step in entry.checks:
+            changed = result.outcome != "unchanged"
+            beanstalk.check(
+                self.factory, self.manifest, entry, step, changed=changed, report=self.report, clock=self.clock
+            )
         return result
 
     def _put_bundles(self, entry: StackEntry, parameters: Mapping[str, str], state: StackState | None) -> None:

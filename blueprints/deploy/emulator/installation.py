@@ -5,6 +5,7 @@ from typing import Any
 
 from blueprints.deploy.emulator import (
     cluster_updates,
+    environments,
     forwarding,
     guards,
     health_checks,
@@ -47,6 +48,7 @@ def install() -> dict[str, Reality]:
     prefix_lists.install()
     health_checks.install()
     cluster_updates.install()
+    environments.install()
     waf_logging.install()
     repairs.install()
     return realities
