@@ -8,6 +8,7 @@ from typing import Any
 from awacs import cloudformation as cloudformation_actions
 from awacs import ecs as ecs_actions
 from awacs import eks as eks_actions
+from awacs import elasticbeanstalk as elasticbeanstalk_actions
 from awacs import iam as iam_actions
 from awacs import logs as logs_actions
 from awacs.aws import Allow, ArnEquals, Condition, PolicyDocument, Principal, Statement, StringEquals
@@ -72,6 +73,20 @@ def hand_roles_to_tasks(role_arns: Sequence[Any]) -> Statement:
 def read_log(log_group_arn: Any) -> Statement:
     """Read one log group; its ARN ends in ``:*``, which stands for its streams."""
     return allow("ReadLog", logs_actions.FilterLogEvents, on=[log_group_arn])
+
+
+def look_at_environment(environment_arn: Any) -> Statement:
+    """Ask what an environment of Elastic Beanstalk runs, how it is and what happened to it.
+
+    Both actions take an environment as their resource (Service Authorization Reference, "AWS Elastic Beanstalk");
+    environments that may not be seen are left out of the answer.
+    """
+    return allow(
+        "LookAtEnvironment",
+        elasticbeanstalk_actions.DescribeEnvironments,
+        elasticbeanstalk_actions.DescribeEvents,
+        on=[environment_arn],
+    )
 
 
 def find_cluster(cluster_arn: Any) -> Statement:

@@ -67,8 +67,8 @@ def test_on_fargate_the_migration_succeeds_before_the_service_changes(templates)
 
 
 @pytest.mark.row("WB-07")
-def test_on_beanstalk_the_bundle_is_there_before_the_version_that_names_it(templates):
-    assert names(templates["beanstalk"]) == ["PrepareService", "Approve", "Upload", "ExecuteService"]
+def test_on_beanstalk_the_bundle_is_there_before_the_version_that_names_it_and_what_runs_is_looked_at(templates):
+    assert names(templates["beanstalk"]) == ["PrepareService", "Approve", "Upload", "ExecuteService", "Check"]
 
 
 @pytest.mark.row("WB-07")
@@ -133,6 +133,18 @@ def test_the_migration_is_all_that_its_step_can_run(templates):
     ]
     assert may["HandRolesToTasks"]["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     assert may["ReadLog"]["Resource"] == [output("Migration", "MigrationLogGroupArn")]
+
+
+@pytest.mark.row("XX-03")
+def test_the_look_at_an_environment_sees_one_environment_and_its_log(templates):
+    may = statements(templates["beanstalk"], "DeliveryCheckRole")
+    assert may["LookAtEnvironment"] == {
+        "Sid": "LookAtEnvironment",
+        "Effect": "Allow",
+        "Action": ["elasticbeanstalk:DescribeEnvironments", "elasticbeanstalk:DescribeEvents"],
+        "Resource": [output("Service", "EnvironmentArn")],
+    }
+    assert may["ReadLog"]["Resource"] == [output("Service", "LogGroupArn")]
 
 
 @pytest.mark.row("XX-03")

@@ -78,9 +78,10 @@ def deliver(tmp_path: Path, root: Path):
             f"--stack-name {stack.stack_name} ": {
                 "Stacks": [
                     {
+                        "LastUpdatedTime": "2026-11-21T16:00:00Z",
                         "Outputs": [
                             {"OutputKey": key, "OutputValue": value.Value} for key, value in stack.outputs.items()
-                        ]
+                        ],
                     }
                 ]
             }
@@ -162,7 +163,7 @@ BUNDLE = {
 
 
 def test_a_bundle_is_what_the_deployer_would_upload(deliver, tmp_path: Path):
-    done = deliver("beanstalk", "deploy", "abc123", files=BUNDLE)
+    done = deliver("beanstalk", "deploy", "abc123", answers=beanstalk(), files=BUNDLE)
     assert done.code == 0, done.said
     assert done.order == ["upload", "deploy"]
     ((words, _),) = done.of("put-object")
@@ -173,6 +174,45 @@ def test_a_bundle_is_what_the_deployer_would_upload(deliver, tmp_path: Path):
         ".platform/migrate.sh": '#!/bin/sh\necho "${HOME}"\n',
     }
     assert (tmp_path / "uploaded").read_bytes() == bundles._zipped(filled)
+
+
+FAILED = "container_command 10_migrate in .ebextensions/20-migration.config failed."
+
+
+def beanstalk(*errors: str, version: str = "service-VersionLabel", health: str = "Green") -> dict[str, Any]:
+    seen = {"Status": "Ready", "VersionLabel": version, "Health": health, "HealthStatus": "Info"}
+    return {
+        "describe-environments --environment-names service-EnvironmentName ": {"Environments": [seen]},
+        "describe-events": {"Events": [{"Message": message} for message in errors]},
+        "logs filter-log-events": {"events": [{"message": "relation orders does not exist"}]},
+    }
+
+
+def test_a_deployment_that_failed_on_the_instances_stops_the_delivery_with_its_events_and_log(deliver):
+    failed = beanstalk("Failed to deploy application.", FAILED, version="v1")
+    done = deliver("beanstalk", "deploy", "abc123", answers=failed, files=BUNDLE)
+    assert done.code == 1
+    assert done.order == ["upload", "deploy"]
+    assert done.said.index(FAILED) < done.said.index("Failed to deploy application.")
+    assert "relation orders does not exist" in done.said
+    assert "it is Green (Info) and runs v1, and the stack says service-VersionLabel" in done.said
+    ((words, _),) = done.of("filter-log-events")
+    assert words[words.index("--log-stream-name-prefix") + 1] == "migration"
+    assert words[words.index("--start-time") + 1] == "1795276800000"
+
+
+def test_errors_since_the_stack_was_updated_fail_the_step_of_a_pipeline(deliver):
+    done = deliver("beanstalk", "check", "abc123", "--stack", "service", answers=beanstalk(FAILED))
+    assert done.code == 1
+    ((words, _),) = done.of("describe-events")
+    assert words[words.index("--start-time") + 1] == "2026-11-21T16:00:00Z"
+    assert words[words.index("--severity") + 1] == "ERROR"
+
+
+def test_a_commit_that_is_delivered_again_is_not_stopped_by_the_errors_of_the_first_time(deliver):
+    done = deliver("beanstalk", "deploy", "abc123", answers=beanstalk(FAILED), files=BUNDLE)
+    assert done.code == 0, done.said
+    assert "service-EnvironmentName runs service-VersionLabel" in done.said
 
 
 @pytest.mark.parametrize("mark", ["${NOBODY}", "${NOBODY:-1}"])

@@ -96,7 +96,7 @@ def test_the_account_makes_the_provider_where_it_is_asked_for():
 def test_a_workflow_may_do_what_its_runtime_takes_and_no_more():
     image = {"LogInToRegistry", "PushImage", "ReadOutputs"}
     change_sets = {"DeployByChangeSet", "HandRoleOver"}
-    assert sids(to_dict(role_of("beanstalk"))) == image | change_sets | {"WriteObjects"}
+    assert sids(to_dict(role_of("beanstalk"))) == image | change_sets | {"WriteObjects", "LookAtEnvironment", "ReadLog"}
     assert sids(to_dict(role_of("eks"))) == image | {"FindCluster"}
     assert sids(to_dict(role_of("fargate"))) == image | change_sets | {
         "RunOneOffTask",

@@ -10,7 +10,7 @@ from blueprints.access import grants
 from blueprints.model import parameters
 from blueprints.model.settings import Settings
 from blueprints.model.stack import ImageSource, Stack
-from blueprints.model.steps import Bundle, OneOffTask, OutputOf, Workload
+from blueprints.model.steps import Bundle, EnvironmentCheck, OneOffTask, OutputOf, Workload
 
 REPOSITORY = "web-backend"
 
@@ -52,10 +52,13 @@ def fargate(chosen: Settings) -> list[Stack]:
 
 def beanstalk(chosen: Settings) -> list[Stack]:
     frontend = made(chosen, "frontend", ["BundlesBucketName", "BundlesBucketObjects", "DatabaseHost"])
-    service = made(chosen, "service", ["EnvironmentName"], image=True)
+    outputs = ["EnvironmentName", "EnvironmentArn", "VersionLabel", "LogGroupName", "LogGroupArn"]
+    service = made(chosen, "service", outputs, image=True)
     bundle = OutputOf("frontend", "BundlesBucketName")
     values = {"DATABASE_HOST": OutputOf("frontend", "DatabaseHost")}
     service.bundles.append(Bundle("bundle", bundle, "${ImageTag}.zip", values))
+    check = (OutputOf("service", output) for output in ("EnvironmentName", "VersionLabel", "LogGroupName"))
+    service.checks.append(EnvironmentCheck(*check))
     return [frontend, service]
 
 

@@ -1,13 +1,15 @@
 """How a commit reaches the three runtimes: AWS CodePipeline as a stack, or a workflow of GitHub Actions and a role.
 
-What has to be done is read from the stacks: those with an image get a change set, and their bundles, one-off tasks and
-workloads (``blueprints.model.steps``) become steps before, after and at the end. Outputs that the steps name have to
-come with the ARNs that IAM needs, in the same stack:
+What has to be done is read from the stacks: those with an image get a change set, and their bundles, one-off tasks,
+environments to look at and workloads (``blueprints.model.steps``) become steps before, after and at the end. Outputs that
+the steps name have to come with the ARNs that IAM needs, in the same stack:
 
 * ``OneOffTask.cluster`` ``<X>Name``: also ``<X>Arn``
 * ``OneOffTask.task_definition`` ``<Y>TaskDefinitionArn``: also ``<Y>TaskDefinitions`` (all revisions),
   ``<Y>ExecutionRoleArn``, ``<Y>TaskRoleArn`` and ``<Y>LogGroupArn``
 * ``Bundle.bucket`` ``<X>Name``: also ``<X>Objects``, the ARN of its objects (``${Bucket.Arn}/*``)
+* ``EnvironmentCheck.environment`` ``<X>Name``: also ``<X>Arn``; ``EnvironmentCheck.log_group`` ``<Y>Name``: also
+  ``<Y>Arn``, which stands for its streams
 * ``Workload.cluster`` ``<X>Name``: also ``<X>Arn``
 """
 
@@ -22,6 +24,7 @@ from blueprints.access import delivery_policies, grants
 from blueprints.catalog._web_backend.delivery_permissions import (
     access_entry,
     may_apply,
+    may_check,
     may_read,
     may_run,
     may_upload,
@@ -139,6 +142,9 @@ class _Steps:
                 steps.append(ExecuteStep(f"Execute{_title(one.name)}", deployments[one.name]))
             if one.tasks:
                 steps.append(self._build("Run", "Runs the migration; its failure stops the pipeline.", one, may_run))
+            if one.checks:
+                why = "Waits until the environment runs the new version; if it does not, the pipeline stops."
+                steps.append(self._build("Check", why, one, may_check))
         for one in self._stacks:
             if one.workloads:
                 why = "Applies the manifests: the migration first, and the Deployment only if it succeeded."
@@ -271,9 +277,10 @@ def _github_may(stack: Stack, repository: str, stacks: Sequence[Stack]) -> list[
         may += [grants.deploy_by_change_set(*with_image), grants.hand_role_to("cloudformation", role.ref())]
     return [
         *may,
-        *may_read(stacks, stacks, "Upload", "Run", "Apply"),
+        *may_read(stacks, stacks, "Upload", "Run", "Check", "Apply"),
         *may_upload(stack, stacks, stacks),
         *may_run(stack, stacks, stacks),
+        *may_check(stack, stacks, stacks),
         *may_apply(stack, stacks, stacks),
     ]
 

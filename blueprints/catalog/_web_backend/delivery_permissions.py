@@ -33,6 +33,9 @@ def _outputs_of(chosen: Sequence[Stack], step: str) -> Iterable[OutputOf]:
         elif step == "Run":
             for task in one.tasks:
                 yield from (task.cluster, task.task_definition, *task.subnets, task.security_group, task.log_group)
+        elif step == "Check":
+            for check in one.checks:
+                yield from (check.environment, check.version, check.log_group)
         else:
             for workload in one.workloads:
                 yield from (workload.cluster, *workload.values.values())
@@ -58,6 +61,17 @@ def may_run(stack: Stack, stacks: Sequence[Stack], chosen: Sequence[Stack]) -> l
             delivery_policies.watch_tasks(cluster),
             delivery_policies.hand_roles_to_tasks([execution, role]),
             delivery_policies.read_log(log),
+        ]
+    return may
+
+
+def may_check(stack: Stack, stacks: Sequence[Stack], chosen: Sequence[Stack]) -> list[Statement]:
+    """Look at environments of Elastic Beanstalk, and show the logs of their migrations."""
+    may: list[Statement] = []
+    for check in (check for one in chosen for check in one.checks):
+        may += [
+            delivery_policies.look_at_environment(_beside(stack, stacks, check.environment, "Name", "Arn")),
+            delivery_policies.read_log(_beside(stack, stacks, check.log_group, "Name", "Arn")),
         ]
     return may
 

@@ -3,6 +3,7 @@
 
   deliver.py upload MANIFEST TAG     zip and upload source bundles
   deliver.py run MANIFEST            run one-off tasks to their end
+  deliver.py check MANIFEST          wait until environments of Elastic Beanstalk run their version
   deliver.py apply MANIFEST TAG      apply Kubernetes manifests, the migration first
   deliver.py deploy MANIFEST TAG     all of these, with a deployment of each stack that has an image
   deliver.py image MANIFEST          print Region and repository of the image
@@ -12,6 +13,7 @@ It needs Python, the AWS CLI and, for `apply`, kubectl. Stacks, namespaces and H
 """
 
 import argparse
+import datetime as dt
 import hashlib
 import io
 import json
@@ -25,6 +27,8 @@ import zipfile
 
 MARK = re.compile(r"\$\{(?:([A-Za-z][A-Za-z0-9_]*)\}|(!))?")
 TASK_MINUTES = 30
+ENVIRONMENT_MINUTES = 30
+RED_MINUTES = 5
 JOB_MINUTES = 30
 ROLLOUT_MINUTES = 15
 POLL_SECONDS = 5
@@ -38,7 +42,7 @@ class Delivery:
         described = json.loads(manifest.read_text(encoding="utf-8"))
         self.stacks, self.files = described["stacks"], [one["path"] for one in described.get("files", [])]
         self.tag, self.role_arn = tag, role_arn
-        self.known = {}
+        self.known, self.unchanged = {}, set()
 
     def image(self):
         for stack in self.stacks:
@@ -54,6 +58,7 @@ class Delivery:
             if stack["images"]:
                 self.update(stack)
             self.run(stack)
+            self.check(stack)
         for stack in self.stacks:
             self.apply(stack)
 
@@ -64,8 +69,11 @@ class Delivery:
         command += ["--template-file", str(self.folder / stack["yaml"]), "--parameter-overrides", *tags]
         command += ["--capabilities", *stack["capabilities"]] if stack["capabilities"] else []
         command += ["--role-arn", self.role_arn] if self.role_arn else []
+        before = began(self.described(stack)) if stack.get("checks") else None
         tool("aws", *command, "--region", stack["region"])
         self.known.pop(stack["name"], None)
+        if before and before == began(self.described(stack)):
+            self.unchanged.add(stack["name"])
 
     def upload(self, stack):
         for bundle in stack.get("bundles", []):
@@ -107,12 +115,12 @@ class Delivery:
         command = ["run-task", "--cluster", cluster, "--task-definition", self.output(task["task_definition"])]
         command += ["--launch-type", "FARGATE", "--count", "1"]
         command += ["--network-configuration", json.dumps({"awsvpcConfiguration": network})]
-        began = int(time.time() * 1000)
+        since = int(time.time() * 1000)
         answer = ask("ecs", *command, region=region)
         if not answer["tasks"]:
             raise SystemExit(f"{task['name']} could not be started: {answer['failures']}")
         stopped = self.wait_for_task(cluster, answer["tasks"][0]["taskArn"], region)
-        self.show_log(self.output(task["log_group"]), began, region)
+        self.show_log(self.output(task["log_group"]), since, region)
         code = next((one.get("exitCode") for one in stopped["containers"] if one["name"] == task["container"]), None)
         if code != 0:
             raise SystemExit(
@@ -131,8 +139,38 @@ class Delivery:
             time.sleep(POLL_SECONDS)
         raise SystemExit(f"{arn} still runs after {TASK_MINUTES} minutes; it goes on, this delivery does not")
 
-    def show_log(self, group, began, region):
-        command = ["filter-log-events", "--log-group-name", group, "--start-time", str(began)]
+    def check(self, stack):
+        for wanted in stack.get("checks", []):
+            self.check_environment(wanted, stack)
+
+    def check_environment(self, wanted, stack):
+        """CloudFormation is content with a stack whose deployment failed on the instances."""
+        name, version, region = self.output(wanted["environment"]), self.output(wanted["version"]), stack["region"]
+        say(f"Wait until {name} runs {version}")
+        seen = wait_for_environment(name, version, region)
+        since, health = began(self.described(stack)), f"{seen['Health']} ({seen.get('HealthStatus', 'no status')})"
+        runs = seen.get("VersionLabel")
+        command = ["describe-events", "--environment-name", name, "--severity", "ERROR", "--start-time", since]
+        errors = ask("elasticbeanstalk", *command, region=region)["Events"]
+        # Nothing was deployed to a stack that did not change: its errors are those of an older deployment.
+        failed = errors and stack["name"] not in self.unchanged
+        if runs == version and not failed and seen["Health"] != "Red":
+            say(f"{name} runs {version}")
+            return
+        for event in reversed(errors):
+            say(f"  {event['Message']}")
+        milliseconds = int(dt.datetime.fromisoformat(since.replace("Z", "+00:00")).timestamp() * 1000)
+        self.show_log(self.output(wanted["log_group"]), milliseconds, region, "migration")
+        raise SystemExit(
+            f"The deployment to {name} failed, which CloudFormation does not tell: it is {health} and runs {runs}, and "
+            f"the stack says {version}. Nothing after it was changed. Put it right and push a new commit: the same "
+            "image again changes nothing. To deploy this version once more: aws elasticbeanstalk update-environment "
+            f"--environment-name {name} --version-label {version} --region {region}"
+        )
+
+    def show_log(self, group, since, region, streams=None):
+        command = ["filter-log-events", "--log-group-name", group, "--start-time", str(since)]
+        command += ["--log-stream-name-prefix", streams] if streams else []
         for event in ask("logs", *command, region=region)["events"]:
             say(f"  {event['message']}")
 
@@ -173,12 +211,15 @@ class Delivery:
             how = "failed" if ended else f"still runs after {JOB_MINUTES} minutes"
             raise SystemExit(f"Job {job} {how}: the Deployment was not changed")
 
+    def described(self, stack):
+        command = ["describe-stacks", "--stack-name", stack["stack_name"]]
+        return ask("cloudformation", *command, region=stack["region"])["Stacks"][0]
+
     def output(self, where):
         """The value of a stack's output; a stack is asked once, and again after it was deployed."""
         stack = next(one for one in self.stacks if one["name"] == where["stack"])
         if stack["name"] not in self.known:
-            command = ["describe-stacks", "--stack-name", stack["stack_name"]]
-            found = ask("cloudformation", *command, region=stack["region"])["Stacks"][0]
+            found = self.described(stack)
             self.known[stack["name"]] = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
         if where["output"] not in self.known[stack["name"]]:
             raise SystemExit(f"Stack {stack['stack_name']} has no output {where['output']}: deploy it first")
@@ -186,6 +227,28 @@ class Delivery:
 
     def outputs(self, wanted):
         return {name: self.output(where) for name, where in wanted.items()}
+
+
+def began(described):
+    """When the last operation of a stack began, by the clock of AWS."""
+    return described.get("LastUpdatedTime") or described["CreationTime"]
+
+
+def wait_for_environment(name, version, region):
+    """An environment that rests; one that runs its version and is red gets some minutes to recover."""
+    until, calm = time.monotonic() + ENVIRONMENT_MINUTES * 60, None
+    while time.monotonic() < until:
+        found = ask("elasticbeanstalk", "describe-environments", "--environment-names", name, region=region)
+        alive = [one for one in found["Environments"] if one["Status"] not in {"Terminating", "Terminated"}]
+        if not alive:
+            raise SystemExit(f"{name} is not there, or elasticbeanstalk:DescribeEnvironments is not allowed on it")
+        if alive[0]["Status"] == "Ready":
+            calm = calm or time.monotonic() + RED_MINUTES * 60
+            recovers = alive[0].get("VersionLabel") == version and alive[0]["Health"] == "Red"
+            if not recovers or time.monotonic() >= calm:
+                return alive[0]
+        time.sleep(POLL_SECONDS)
+    raise SystemExit(f"{name} is still at work after {ENVIRONMENT_MINUTES} minutes; it goes on, this delivery does not")
 
 
 def ended_as(job, namespace):
@@ -244,7 +307,7 @@ def say(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["upload", "run", "apply", "deploy", "image"])
+    parser.add_argument("step", choices=["upload", "run", "check", "apply", "deploy", "image"])
     parser.add_argument("manifest", type=pathlib.Path)
     parser.add_argument("tag", nargs="?", help="tag of the image")
     parser.add_argument("--stack", help="only the steps of this stack, by its short name")
