@@ -1,8 +1,8 @@
 """How a commit reaches the three runtimes: AWS CodePipeline as a stack, or a workflow of GitHub Actions and a role.
 
 What has to be done is read from the stacks: those with an image get a change set, and their bundles, one-off tasks,
-environments to look at and workloads (``blueprints.model.steps``) become steps before, after and at the end. Outputs that
-the steps name have to come with the ARNs that IAM needs, in the same stack:
+environments to look at and workloads (``blueprints.model.steps``) become steps before, after and at the end. Outputs
+that the steps name have to come with the ARNs that IAM needs, in the same stack:
 
 * ``OneOffTask.cluster`` ``<X>Name``: also ``<X>Arn``
 * ``OneOffTask.task_definition`` ``<Y>TaskDefinitionArn``: also ``<Y>TaskDefinitions`` (all revisions),
