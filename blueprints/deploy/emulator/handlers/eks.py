@@ -39,17 +39,21 @@ class Cluster:
         self._native = native
 
     def create(self, wanted: Wanted) -> Made:
-        made = self._native.create(wanted)
+        return _configured(self._founded(self._native.create(wanted)), wanted)
+
+    def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
+        _require_step(str(internals.EKS_CLUSTERS[physical_id]["version"]), str(wanted.get("Version", "")))
+        made = self._native.update(physical_id, before, wanted)
+        return _configured(made if made.physical_id == physical_id else self._founded(made), wanted)
+
+    def _founded(self, made: Made) -> Made:
+        """What a cluster has from its first day on."""
         record = internals.EKS_CLUSTERS[made.physical_id]
         issuer = hashlib.sha256(str(record["arn"]).encode()).hexdigest()[:32].upper()
         record["identity"] = {"oidc": {"issuer": f"https://oidc.eks.{internals.region()}.amazonaws.com/id/{issuer}"}}
         record |= {"status": "ACTIVE", "certificateAuthority": {"data": _AUTHORITY}}
         record["resourcesVpcConfig"] |= _network(made.physical_id, record["resourcesVpcConfig"]["subnetIds"])
-        return _configured(made, wanted)
-
-    def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
-        _require_step(str(internals.EKS_CLUSTERS[physical_id]["version"]), str(wanted.get("Version", "")))
-        return _configured(self._native.update(physical_id, before, wanted), wanted)
+        return made
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         record = internals.EKS_CLUSTERS.get(physical_id)
@@ -147,11 +151,14 @@ class AddOn:
             reason = "the add-on is unhealthy because it doesn't have the desired number of replicas"
             raise RefusedError(f"{name}: InsufficientNumberOfReplicas: {reason}")
         call("eks", "CreateAddon", self._asked("CreateAddon", wanted))
-        return self._associated(wanted)
+        self._associate(wanted)
+        return self._made(wanted)
 
     def update(self, physical_id: str, before: Properties, wanted: Wanted) -> Made:
         call("eks", "UpdateAddon", self._asked("UpdateAddon", wanted))
-        return self._associated(wanted)
+        if before.get("PodIdentityAssociations") != wanted.get("PodIdentityAssociations"):
+            self._associate(wanted)
+        return self._made(wanted)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         cluster, name = physical_id.split("|")
@@ -164,7 +171,11 @@ class AddOn:
         without = {name: item for name, item in wanted.properties.items() if name != "PodIdentityAssociations"}
         return parameters("eks", operation, {**without, "Tags": _tag_map(wanted)})
 
-    def _associated(self, wanted: Wanted) -> Made:
+    def _made(self, wanted: Wanted) -> Made:
+        cluster, name = wanted["ClusterName"], wanted["AddonName"]
+        return Made(f"{cluster}|{name}", {"Arn": internals.EKS_ADD_ONS[f"{cluster}/{name}"]["addonArn"]})
+
+    def _associate(self, wanted: Wanted) -> None:
         cluster, name = wanted["ClusterName"], wanted["AddonName"]
         record = internals.EKS_ADD_ONS[f"{cluster}/{name}"]
         _disown(cluster, record["addonArn"])
@@ -176,7 +187,6 @@ class AddOn:
             internals.EKS_ASSOCIATIONS[f"{cluster}\x00{made['associationId']}"]["ownerArn"] = record["addonArn"]
             arns.append(made["associationArn"])
         record["podIdentityAssociations"] = arns
-        return Made(f"{cluster}|{name}", {"Arn": record["addonArn"]})
 
 
 def _has_a_place(cluster: str) -> bool:
