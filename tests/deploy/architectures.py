@@ -85,7 +85,12 @@ class Target:
                 self._seeder.before_stack(entry, self.manifest, {image.parameter: tag for image in entry.images})
 
     def deploy(
-        self, parameters: dict[str, str] | None = None, *, manifest: Manifest | None = None, only: tuple[str, ...] = ()
+        self,
+        parameters: dict[str, str] | None = None,
+        *,
+        manifest: Manifest | None = None,
+        only: tuple[str, ...] = (),
+        allow_replace: tuple[str, ...] = (),
     ) -> DeployResult:
         self.plans.clear()
         values = parameters or {}
@@ -96,6 +101,7 @@ class Target:
             confirm=self._agree,
             report=PlainReporter(self.told),
             only=only,
+            allow_replace=allow_replace,
             before_stack=None if only else lambda entry: self._seeder.before_stack(entry, self.manifest, values),
             clock=NO_WAIT,
         )
@@ -171,6 +177,13 @@ class Target:
     def _agree(self, plan: StackPlan) -> bool:
         self.plans[plan.entry.name] = plan
         return True
+
+
+def read_model(target: Target, resource: Mapping[str, str]) -> dict[str, Any]:
+    """The properties that a resource was made with, as CloudControl shows them: all that a stand-in has."""
+    named = ("--type-name", resource["ResourceType"], "--identifier", resource["PhysicalResourceId"])
+    found = target.aws("cloudcontrol", "get-resource", *named)["ResourceDescription"]["Properties"]
+    return dict(json.loads(found))
 
 
 @dataclass(frozen=True)
