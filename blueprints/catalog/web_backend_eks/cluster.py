@@ -10,7 +10,7 @@ from blueprints.access.connections import Peer, connect
 from blueprints.catalog._web_backend.application import (
     API,
     database,
-    secret_outputs,
+    secret_values,
 )
 from blueprints.catalog._web_backend.kubernetes import (
     CONTROLLER,
@@ -79,7 +79,7 @@ def _permissions(
     stack: Stack, settings: Settings, data: Stack, platform: Stack, cluster: EksCluster
 ) -> dict[tuple[str, str], Sequence[Any]]:
     """What may be done, by namespace and service account: by the application, and by the controller."""
-    secrets = [stack.from_stack(data, output) for output in secret_outputs(settings).values()]
+    secrets = [value.readable for value in secret_values(stack, settings, data).values()]
     if settings.load_balancer == "stack":
         groups = [stack.from_stack(platform, f"{API}TargetGroup1Arn")]
         controller = kubernetes_policies.bind_targets(groups)
