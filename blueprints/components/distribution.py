@@ -19,6 +19,7 @@ from blueprints.model.packaged import text_of
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"
 SECURITY_HEADERS = "67f7725c-6f97-4210-82d7-5512b31e9d03"
 
 # Names of functions and of origin access controls have 64 characters, of which a stack's own id and a dash take 37.
@@ -216,8 +217,10 @@ def _answer_from_balancer(
         "TargetOriginId": LOAD_BALANCER,
         "AllowedMethods": EVERY_METHOD,
         "CachePolicyId": CACHING_DISABLED,
-        # The Host header is left out, so that it is the origin's name, which the load balancer's certificate has.
-        "OriginRequestPolicyId": ALL_VIEWER_EXCEPT_HOST_HEADER,
+        # Beside pages the Host header is left out, so that it is the origin's name, which the load balancer's
+        # certificate has. An API alone is told the public one and makes its links with it; the certificate needs one of
+        # the two (CloudFront Developer Guide, "Requirements for using SSL/TLS certificates with CloudFront").
+        "OriginRequestPolicyId": ALL_VIEWER_EXCEPT_HOST_HEADER if api_paths else ALL_VIEWER,
         "ResponseHeadersPolicyId": SECURITY_HEADERS,
     }
     config.Origins = [balancer]

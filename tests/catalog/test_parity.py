@@ -151,6 +151,7 @@ def test_it_is_told_what_the_contract_says(architecture):
         "LOG_LEVEL",
         "CORS_ORIGINS",
         "WEB_CONCURRENCY",
+        "FORWARDED_ALLOW_IPS",
         "DATABASE_HOST",
         "DATABASE_PORT",
         "DATABASE_NAME",

@@ -275,6 +275,7 @@ def test_the_environment_tells_the_contract_and_names_secrets_by_their_arns(envi
         "LOG_LEVEL": "INFO",
         "CORS_ORIGINS": {"Fn::Sub": "https://${FrontendDistribution.DomainName}"},
         "WEB_CONCURRENCY": "1",
+        "FORWARDED_ALLOW_IPS": "127.0.0.1,10.0.0.0/16",
         "DATABASE_HOST": attribute("DatabaseInstance", "Endpoint.Address"),
         "DATABASE_PORT": "5432",
         "DATABASE_NAME": "app",

@@ -302,6 +302,8 @@ def test_an_api_alone_is_answered_by_the_load_balancer_over_https_only(config_of
     assert [origin["Id"] for origin in config["Origins"]] == ["LoadBalancer"]
     assert "CacheBehaviors" not in config
     assert config["DefaultCacheBehavior"]["ViewerProtocolPolicy"] == "https-only"
+    all_viewer = "216adef6-5c7f-47e4-b989-5492eafa07d3"  # with the Host header: links lead to the public name
+    assert config["DefaultCacheBehavior"]["OriginRequestPolicyId"] == all_viewer
 
 
 @pytest.mark.parametrize(

@@ -402,7 +402,11 @@ def test_the_applied_application_has_the_deployed_database_secret_image_and_targ
     (database,) = apis.rds.describe_db_instances(**named)["DBInstances"]
     assert configuration["DATABASE_HOST"] == database["Endpoint"]["Address"]
     assert configuration["CORS_ORIGINS"] == dev.outputs["platform"]["FrontendUrl"]
-    provided = yaml.safe_load(objects[("SecretProviderClass", "api-secrets")]["spec"]["parameters"]["objects"])
+    provided = yaml.safe_load(
+        next(made for (kind, _), made in objects.items() if kind == "SecretProviderClass")["spec"]["parameters"][
+            "objects"
+        ]
+    )
     (secret,) = [each["objectName"] for each in provided]
     assert apis.secretsmanager.describe_secret(SecretId=secret)["ARN"] == secret
     (repository,) = apis.ecr.describe_repositories()["repositories"]

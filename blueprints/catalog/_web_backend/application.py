@@ -16,6 +16,9 @@ DATABASE = "Database"
 DATABASE_USER = "app"
 MIGRATION = "Migration"
 
+# Ranges that a VPC has (RFC 1918, RFC 6598), where nobody says which.
+PRIVATE_RANGES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10"
+
 # Where the image has the certificates of RDS (Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection").
 CA_BUNDLE = "/etc/ssl/certs/rds-global-bundle.pem"
 
@@ -38,6 +41,8 @@ def variables(settings: ApplicationSettings, *, database_host: Any, cors_origins
         "LOG_LEVEL": settings.log_level,
         "CORS_ORIGINS": cors_origins,
         "WEB_CONCURRENCY": str(settings.workers),
+        # Uvicorn believes the load balancer who asked, and how; from others it takes no such headers.
+        "FORWARDED_ALLOW_IPS": f"127.0.0.1,{PRIVATE_RANGES if settings.existing_vpc else settings.vpc_cidr}",
         **(parts if settings.database_as == "parts" else {}),
         "DATABASE_POOL_MIN": str(settings.pool_min),
         "DATABASE_POOL_MAX": str(settings.pool_max),

@@ -64,6 +64,7 @@ class KubernetesApplication:
         service_account: what the application's role is tied to.
         variables: plain variables; the values may hold marks.
         secrets: variables and the marks of the ARNs of their secrets, each a whole value.
+        generation: what changes with the secrets themselves, where their names stay.
         cpu: what a pod asks for, in units of which 1024 are one vCPU.
         memory: what a pod gets, in MiB.
         network: range of the VPC, where the load balancer and the database are; ``0.0.0.0/0`` where it is not known,
@@ -106,6 +107,7 @@ class KubernetesApplication:
     minimum: int
     maximum: int
     network: str
+    generation: str = ""
     name: str = "api"
     image: str = "${REPOSITORY_URI}:${IMAGE_TAG}"
     port: int = 8000
@@ -248,7 +250,8 @@ def _names(application: KubernetesApplication) -> dict[str, Any]:
         "service_account": quoted(application.service_account),
         "role": quoted(application.role_mark),
         "configuration": quoted(f"{name}-configuration-{_digest(application.variables)}"),
-        "secrets_name": quoted(f"{name}-secrets"),
+        # The driver rewrites a Secret that is there only when it rotates, so other secrets get another name.
+        "secrets_name": quoted(f"{name}-secrets-{_digest({**application.secrets, '': application.generation})}"),
         "name_in": quoted(f"{name}-in"),
         "name_out": quoted(f"{name}-out"),
         "name_migration_container": quoted("migration"),
@@ -266,7 +269,7 @@ def _contract(application: KubernetesApplication) -> dict[str, Any]:
     return {
         "variables": [(quoted(name), quoted(value)) for name, value in application.variables.items()],
         "secrets": [(quoted(name), quoted(arn)) for name, arn in application.secrets.items()],
-        "from_stacks": quoted(" ".join(_marks_in(application.variables.values()))),
+        "from_stacks": quoted(" ".join(_marks_in([*application.variables.values(), *application.secrets.values()]))),
         "mounts_secrets": application.compute == "nodes" and bool(application.secrets),
         "migration": f"[{', '.join(quoted(word) for word in application.migration)}]",
         "database_port": DATABASE_PORT,

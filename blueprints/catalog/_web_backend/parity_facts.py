@@ -235,8 +235,8 @@ def _beanstalk_operation(runtime: Runtime, options: Mapping[str, str]) -> dict[s
     }
     return {
         "A new version": policies[options["DeploymentPolicy"]],
-        "What turns it back": "Elastic Beanstalk stops when instances do not get well; the stack fails, and its "
-        "rollback deploys the version before",
+        "What turns it back": "Elastic Beanstalk stops when instances do not get well; CloudFormation does not always "
+        "notice, so `blueprints deploy` asks the environment and says which version runs",
         "Migration": "a container command on one instance, before the containers are replaced; a failure stops the "
         "deployment"
         if runtime.settings.migration

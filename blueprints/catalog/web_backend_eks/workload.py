@@ -37,6 +37,7 @@ def application(settings: Settings) -> KubernetesApplication:
             cors_origins=_origins(settings),
         ),
         secrets={name: f"${{{name}_ARN}}" for name in secret_outputs(settings)},
+        generation=str(settings.password_generation),
         cpu=settings.cpu,
         memory=settings.memory,
         minimum=settings.minimum_capacity,
