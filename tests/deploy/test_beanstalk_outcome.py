@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from blueprints.cli.progress import TerminalReporter
 from blueprints.deploy import beanstalk
 from blueprints.deploy.progress import PlainReporter
 from blueprints.model.errors import DeployError
@@ -221,6 +223,19 @@ def test_ctrl_c_leaves_it_to_elastic_beanstalk_and_says_so(with_check, proxy):
     with pytest.raises(KeyboardInterrupt):
         check(with_check, clock=replace(NO_WAIT, sleep=interrupted))
     assert "interrupted: environment api-1 goes on; the same command waits for it" in with_check.told.getvalue()
+
+
+def test_a_terminal_shows_the_waiting_and_its_end(with_check):
+    out = io.StringIO()
+    report, entry = TerminalReporter(out), with_check.manifest().stack("service")
+    report.environment_awaited(entry, "api-1")
+    report.environment_checked(entry, "api-1", "v2")
+    report.environment_left(entry, "api-1")
+    assert [line.strip() for line in out.getvalue().splitlines()] == [
+        "environment api-1: waiting until it runs the version of its stack",
+        "✓ environment api-1 runs v2",
+        "! environment api-1 goes on: the same command waits for it",
+    ]
 
 
 # The emulator
