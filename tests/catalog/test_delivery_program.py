@@ -151,6 +151,7 @@ def test_the_task_runs_where_its_stack_says(deliver):
     ((words, _),) = done.of("run-task")
     assert words[words.index("--cluster") + 1] == "platform-WebClusterName"
     assert words[words.index("--task-definition") + 1] == "migration-MigrationTaskDefinitionArn"
+    assert words[words.index("--started-by") + 1] == "blueprints/web-backend-dev-migration/migration"
     network = json.loads(words[words.index("--network-configuration") + 1])["awsvpcConfiguration"]
     assert network["assignPublicIp"] == "DISABLED"
     assert network["subnets"] == ["migration-MigrationSubnetIds"]

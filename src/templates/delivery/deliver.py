@@ -90,7 +90,7 @@ class Delivery:
                 command += ["--content-type", "application/zip"]
                 # `blueprints deploy` knows by it that exactly this is there already.
                 command += ["--metadata", f"sha256={hashlib.sha256(content).hexdigest()}"]
-                tool("aws", "s3api", *command, "--region", stack["region"])
+                tool("aws", "s3api", *command, "--region", self.named(bundle["bucket"]["stack"])["region"])
 
     def texts(self, folder, values):
         """The filled texts of a folder's files, by their path in it."""
@@ -102,10 +102,11 @@ class Delivery:
 
     def run(self, stack):
         for task in stack.get("tasks", []):
-            self.run_task(task, stack["region"])
+            self.run_task(task, stack)
 
-    def run_task(self, task, region):
+    def run_task(self, task, stack):
         say(f"Run {task['name']}")
+        region = stack["region"]
         cluster = self.output(task["cluster"])
         network = {
             "subnets": [one for subnet in task["subnets"] for one in self.output(subnet).split(",")],
@@ -114,6 +115,8 @@ class Delivery:
         }
         command = ["run-task", "--cluster", cluster, "--task-definition", self.output(task["task_definition"])]
         command += ["--launch-type", "FARGATE", "--count", "1"]
+        # `blueprints deploy` waits for a task that was started by this, and starts no second one beside it.
+        command += ["--started-by", f"blueprints/{stack['stack_name']}/{task['name']}"[-128:]]
         command += ["--network-configuration", json.dumps({"awsvpcConfiguration": network})]
         since = int(time.time() * 1000)
         answer = ask("ecs", *command, region=region)
@@ -211,13 +214,16 @@ class Delivery:
             how = "failed" if ended else f"still runs after {JOB_MINUTES} minutes"
             raise SystemExit(f"Job {job} {how}: the Deployment was not changed")
 
+    def named(self, name):
+        return next(one for one in self.stacks if one["name"] == name)
+
     def described(self, stack):
         command = ["describe-stacks", "--stack-name", stack["stack_name"]]
         return ask("cloudformation", *command, region=stack["region"])["Stacks"][0]
 
     def output(self, where):
         """The value of a stack's output; a stack is asked once, and again after it was deployed."""
-        stack = next(one for one in self.stacks if one["name"] == where["stack"])
+        stack = self.named(where["stack"])
         if stack["name"] not in self.known:
             found = self.described(stack)
             self.known[stack["name"]] = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
