@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which knows no tag of CloudFormation's by itself."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """PyYAML's safe loader, in C where there is libyaml, which knows no tag of CloudFormation's by itself."""
 
 
 def load(text: str) -> Any:
