@@ -2,8 +2,8 @@
 
 CloudFormation reports a stack as updated although the deployment failed on the instances
 (github.com/theserverlessway/formica issue 90). Elastic Beanstalk then expects the version of the last deployment that
-succeeded again (AWS Elastic Beanstalk Developer Guide, "Enhanced health notifications and troubleshooting"), and its
-events of severity ERROR say what failed.
+succeeded again (AWS Elastic Beanstalk Developer Guide, "Notifications and troubleshooting"), and its events
+of severity ERROR say what failed.
 """
 
 from __future__ import annotations
