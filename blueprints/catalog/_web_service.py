@@ -66,6 +66,7 @@ def network_stack(  # noqa: PLR0913 - each is a part of the network
     listens: Sequence[int] = (),
     between: Sequence[int] = (),
     data_subnets: bool = False,
+    zone_ids: Sequence[str] = (),
 ) -> Stack | None:
     """The network of the environment; none of ours where a VPC exists.
 
@@ -91,6 +92,7 @@ def network_stack(  # noqa: PLR0913 - each is a part of the network
         flow_logs=retention,
         dual_stack=dual_stack,
         data_subnets=data_subnets,
+        zone_ids=zone_ids,
     )
     stack.add(vpc).publish(stack)
     if listens:

@@ -114,6 +114,11 @@ class EksCluster(Component):
         return self.cluster.get_att("Arn")
 
     @property
+    def known_arn(self) -> Sub:
+        """The same, known before the cluster is there: who refers to it does not change when the cluster does."""
+        return _with_cluster_name("arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/")
+
+    @property
     def security_group_id(self) -> Any:
         """The security group that EKS makes and that control plane, nodes and Fargate pods wear.
 
@@ -154,13 +159,12 @@ class EksCluster(Component):
     def _role(self) -> iam.Role:
         key_arn = None if self.key is None else self.key.get_att("Arn")
         own = [] if key_arn is None else [kubernetes_nodes.encrypt_secrets(key_arn)]
-        cluster = _with_cluster_name("arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/")
         return because(
             "What the control plane does in this account: find its nodes and tag them.",
             iam.Role(
                 f"{self.name}ClusterRole",
                 # Amazon EKS User Guide, "Cross-service confused deputy prevention": EKS says for which cluster it acts.
-                AssumeRolePolicyDocument=grants.trust("eks", source_arn=cluster),
+                AssumeRolePolicyDocument=grants.trust("eks", source_arn=self.known_arn),
                 Policies=[grants.policy("ControlPlane", *kubernetes_nodes.manage_nodes(key_arn), *own)],
             ),
             mutable="review-required",

@@ -132,7 +132,7 @@ class NodeGroup(Component):
                 Policies=[
                     grants.policy(
                         "Node",
-                        *kubernetes_nodes.join_cluster(self._cluster.arn),
+                        *kubernetes_nodes.join_cluster(self._cluster.known_arn),
                         *kubernetes_nodes.pull_images(repository),
                     )
                 ],

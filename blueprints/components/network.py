@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from blueprints.access.connections import ANYWHERE, ANYWHERE_IPV6, HTTPS, admit,
 from blueprints.components.flow_logs import FlowLogs
 from blueprints.model.component import Component
 from blueprints.model.context import because
+from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import StackParameter
 from blueprints.model.settings import Egress
 from blueprints.model.stack import Stack
@@ -99,6 +100,11 @@ class Vpc(Component):
         dual_stack: public subnets have an IPv6 block and a route for it; private subnets stay IPv4.
         data_subnets: a /28 for databases in each zone as well, cut from the last /24 of the range and without a way
             out. Network ACLs of ours do not guard them; security groups say who reaches what is in them.
+        zone_ids: which zones, by ids that mean the same in every account (``use1-az1``); the Region's first ones, as
+            the account names them, when not given.
+
+    Raises:
+        SettingsError: another number of ids than of zones, or one twice.
 
     """
 
@@ -112,8 +118,10 @@ class Vpc(Component):
         flow_logs: int | None = None,
         dual_stack: bool = False,
         data_subnets: bool = False,
+        zone_ids: Sequence[str] = (),
     ) -> None:
         self._name, self._zones, self._egress = name, zones, egress
+        self._places = _places(name, zones, zone_ids)
         self._blocks = [str(block) for block in ipaddress.IPv4Network(cidr).subnets(new_prefix=24)][1:]
         self.vpc = because(
             "One private address range for everything in this environment.",
@@ -146,7 +154,7 @@ class Vpc(Component):
             _associate("Private", subnet, table)
             for subnet, table in zip(self.private, self.private_route_tables, strict=True)
         ]
-        self.data = DataSubnets(name, self.vpc, self.data_cidrs) if data_subnets else None
+        self.data = DataSubnets(name, self.vpc, self.data_cidrs, self._places) if data_subnets else None
         self.nat = self._nat_gateways()
         self.private_routes = self._private_routes()
         self.gateway_endpoints = [self._gateway_endpoint("S3", "s3"), self._gateway_endpoint("DynamoDb", "dynamodb")]
@@ -205,7 +213,7 @@ class Vpc(Component):
             "Public": "Holds what faces the internet: the load balancer and NAT gateways.",
             "Private": "Holds what must not be reachable from the internet.",
         }[kind]
-        subnet = _subnet(self._name, kind, zone, self.vpc, blocks[zone - 1])
+        subnet = _subnet(self._name, kind, zone, self.vpc, blocks[zone - 1], self._places)
         if kind == "Public" and self.ipv6_block is not None:
             block = Select(0, self.vpc.get_att("Ipv6CidrBlocks"))
             subnet.Ipv6CidrBlock = Select(zone - 1, Cidr(block, self._zones, IPV6_HOST_BITS))
@@ -289,11 +297,11 @@ class Vpc(Component):
 class DataSubnets(Component):
     """Subnets for databases: their one route table has no route but the VPC's own, so nothing leads in or out of it."""
 
-    def __init__(self, name: str, vpc: ec2.VPC, cidrs: list[str]) -> None:
+    def __init__(self, name: str, vpc: ec2.VPC, cidrs: list[str], places: Sequence[Mapping[str, Any]]) -> None:
         self.subnets = [
             because(
                 "Holds databases; nothing in it reaches the internet.",
-                _subnet(name, "Data", zone, vpc, cidr),
+                _subnet(name, "Data", zone, vpc, cidr, places),
                 mutable="must-never-change",
             )
             for zone, cidr in enumerate(cidrs, start=1)
@@ -327,12 +335,25 @@ class Endpoints(Component):
         ]
 
 
-def _subnet(name: str, kind: str, zone: int, vpc: ec2.VPC, cidr: str) -> ec2.Subnet:
+def _places(name: str, zones: int, zone_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Where the subnets of each zone stand, as a subnet's property says it."""
+    if not zone_ids:
+        return [{"AvailabilityZone": Select(number, GetAZs(""))} for number in range(zones)]
+    if len(set(zone_ids)) != zones or len(zone_ids) != zones:
+        raise SettingsError(
+            f"{name}: zone_ids are {', '.join(zone_ids)}; give {zones} different ones, one for each zone"
+        )
+    return [{"AvailabilityZoneId": zone_id} for zone_id in zone_ids]
+
+
+def _subnet(  # noqa: PLR0913, PLR0917 - what a subnet is
+    name: str, kind: str, zone: int, vpc: ec2.VPC, cidr: str, places: Sequence[Mapping[str, Any]]
+) -> ec2.Subnet:
     return ec2.Subnet(
         f"{name}{kind}Subnet{zone}",
         VpcId=vpc.ref(),
         CidrBlock=cidr,
-        AvailabilityZone=Select(zone - 1, GetAZs("")),
+        **places[zone - 1],
         MapPublicIpOnLaunch=False,
         Tags=Tags(Name=_named(f"{kind.lower()}-{zone}")),
     )

@@ -22,7 +22,9 @@ __all__ = ["Settings", "build", "files"]
 def build(settings: Settings) -> list[Stack]:
     """Images, network, data, the way in, the cluster, eyes on it, and what delivers it."""
     registry = registry_stack(settings, {API: REPOSITORY})
-    network = network_stack(settings, dual_stack=settings.dual_stack, data_subnets=True)
+    network = network_stack(
+        settings, dual_stack=settings.dual_stack, data_subnets=True, zone_ids=settings.zones_of_cluster
+    )
     if network is not None and settings.load_balancer == "ingress":
         list_subnets(network, settings)
     data = data_stack(settings, network)

@@ -83,6 +83,8 @@ def monitoring_stack(settings: Settings, data: Stack, platform: Stack) -> Stack:
     monitoring = Monitoring(settings, data)
     stack, topic = monitoring.stack, monitoring.topic.arn
     if settings.load_balancer == "ingress":
+        if "DomainName" in platform.outputs:
+            monitoring.ask_for_database(stack.from_stack(platform, "DomainName"), https=True)
         return stack
     balancer = stack.from_stack(platform, "LoadBalancerFullName")
     groups = [stack.from_stack(platform, f"{API}TargetGroup1FullName")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,13 +10,32 @@ from pydantic import Field, model_validator
 from blueprints.catalog._web_backend.settings import LoadBalancedSettings
 from blueprints.components.eks_access import administrator_arn
 from blueprints.components.eks_cluster import check_cidrs
-from blueprints.components.eks_nodes import NodeCapacity, check_disk, check_instance_types, check_size
+from blueprints.components.eks_nodes import (
+    ARM_INSTANCES,
+    X86_INSTANCES,
+    NodeCapacity,
+    check_disk,
+    check_instance_types,
+    check_size,
+)
 from blueprints.model.errors import SettingsError
 
 ARCHITECTURE = REPOSITORY = "web-backend-eks"
 
 # First part of the logical ids of the cluster and of what belongs to it.
 CLUSTER = "Main"
+
+# EKS makes no cluster in these zones (Amazon EKS User Guide, "VPC and subnet considerations"). Which zone is called
+# us-east-1a differs between accounts, so where one of the first could be such a zone, ids say which are meant.
+NO_CLUSTERS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
+ZONES: Mapping[str, Sequence[str]] = {
+    "us-east-1": ("use1-az1", "use1-az2", "use1-az4"),
+    "ca-central-1": ("cac1-az1", "cac1-az2", "cac1-az4"),
+}
+
+# CPU units and MiB that a node of 2 vCPU and 4 GiB has for pods, beside kubelet and the agents of the add-ons.
+ROOM_CPU = 1024
+ROOM_MEMORY = 2048
 
 # The Kubernetes service account that the application runs as.
 SERVICE_ACCOUNT = "api"
@@ -32,6 +52,9 @@ class Settings(LoadBalancedSettings):
     """Default of the parameter KubernetesVersion: the control plane's and the nodes' minor version."""
     compute: Literal["nodes", "fargate"] = "nodes"
     """Where pods run: on a managed node group, or on Fargate, which knows no DaemonSets."""
+    zone_ids: list[Annotated[str, Field(pattern=r"^[a-z]{2,4}\d?-az\d$")]] = Field(default_factory=list, max_length=3)
+    """Zones by their ids, one for each of `availability_zones`, where EKS does not take the Region's first ones; in
+    us-east-1 and ca-central-1 those that it takes are known."""
     load_balancer: Literal["stack", "ingress"] = "stack"
     """Who makes the load balancer: CloudFormation, or the AWS Load Balancer Controller for an Ingress."""
     public_endpoint: bool = True
@@ -56,6 +79,18 @@ class Settings(LoadBalancedSettings):
     """Root volume of a node in GiB."""
 
     @model_validator(mode="after")
+    def _zones_are_taken(self) -> Settings:
+        if self.zone_ids and len(set(self.zone_ids)) != self.availability_zones:
+            raise SettingsError(
+                f"zone_ids: {', '.join(self.zone_ids)} are not {self.availability_zones} different ones; give as many "
+                "as availability_zones, or none"
+            )
+        refused = sorted({*self.zone_ids} & NO_CLUSTERS)
+        if refused:
+            raise SettingsError(f"zone_ids: EKS makes no cluster in {refused[0]}; give another zone of the Region")
+        return self
+
+    @model_validator(mode="after")
     def _nodes_exist(self) -> Settings:
         check_cidrs("endpoint_clients", self.endpoint_clients)
         if self.compute == "fargate" and self.arm:
@@ -64,6 +99,12 @@ class Settings(LoadBalancedSettings):
             check_instance_types("nodes", self.instance_types, arm=self.arm)
         check_size("nodes", self.minimum_nodes, self.maximum_nodes, None)
         check_disk("nodes", self.node_disk)
+        if self.compute == "nodes" and not self.instance_types and (self.cpu > ROOM_CPU or self.memory > ROOM_MEMORY):
+            raise SettingsError(
+                f"cpu: {self.cpu} with memory {self.memory} finds no place on a {X86_INSTANCES[0]} or "
+                f"{ARM_INSTANCES[0]}, of which a node's own agents leave about {ROOM_CPU} and {ROOM_MEMORY}; name "
+                "larger instance_types"
+            )
         administrator_arn(self.administrator_arn)
         return self
 
@@ -85,6 +126,11 @@ class Settings(LoadBalancedSettings):
                     "load_balancer out"
                 )
         return self
+
+    @property
+    def zones_of_cluster(self) -> Sequence[str]:
+        """Ids of the zones that the network is in; none where any will do."""
+        return self.zone_ids or ZONES.get(self.region, ())[: self.availability_zones]
 
     @property
     def namespace(self) -> str:

@@ -53,6 +53,7 @@ def application(settings: Settings) -> KubernetesApplication:
         compute=settings.compute,
         load_balancer=settings.load_balancer,
         https=settings.https != "off",
+        domain="${DOMAIN_NAME}" if settings.load_balancer == "ingress" and settings.https == "certificate" else "",
         clients=settings.clients,
         access_log_bucket=settings.access_logs,
         keep=settings.keep_data,
