@@ -73,6 +73,7 @@ def _serve(address: str) -> None:
     _share_descriptions(loaders.Loader)
     _remember_registrations(hooks)
     _warm_up(awscli.clidriver.main)
+    _make_the_driver(awscli.clidriver)
     gc.disable()  # a collection in a child would copy every page it shares with the server
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: let the kernel reap them
     with socket.socket(socket.AF_UNIX) as listening:
@@ -127,6 +128,15 @@ def _warm_up(main: Callable[[], int]) -> None:
         for call in _CALLS:
             sys.argv = ["aws", *call.split(), "--region", "us-east-1", "--endpoint-url", endpoint]
             main()
+
+
+def _make_the_driver(clidriver: Any) -> None:
+    """Register handlers and commands once, here; who configured what is read in the child, from its environment."""
+    os.environ["AWS_CONFIG_FILE"] = os.devnull
+    driver = clidriver.create_clidriver()
+    driver._get_command_table()
+    driver.session._config = None
+    clidriver.create_clidriver = lambda: driver
 
 
 def _answer(connection: socket.socket, main: object) -> None:
