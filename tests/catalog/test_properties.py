@@ -141,6 +141,7 @@ WEB_BACKEND: dict[str, st.SearchStrategy[Any]] = {
     "github_repository": st.none() | st.just("kitchen/web-backend"),
     "endpoint_clients": st.just(["203.0.113.0/24", "198.51.100.7/32"]),
     "administrator_arn": st.none() | st.just("arn:aws:iam::111122223333:role/platform/Administrator"),
+    "zone_ids": st.just([]),
     "instance_types": st.sampled_from([[], ["m7i.large"], ["t4g.medium", "m7g.large"]]),
     "minimum_nodes": st.integers(1, 3),
     "maximum_nodes": st.integers(3, 9),
@@ -151,6 +152,8 @@ WEB_BACKEND: dict[str, st.SearchStrategy[Any]] = {
 }
 
 SIZED = ("", "task_", "backend_", "frontend_", "api_")
+# What finds a place on a node of the smallest kind.
+POD_SIZES = st.sampled_from([(256, 512), (512, 1024), (1000, 2000)])
 SIZES = st.sampled_from([(cpu, memory) for cpu, memories in FARGATE_SIZES.items() for memory in memories])
 
 
@@ -172,7 +175,7 @@ def values_of(name: str, kind: type) -> st.SearchStrategy[dict[str, Any]]:
     chosen = st.fixed_dictionaries({}, optional=fields)
     for of in SIZED:
         if f"{of}cpu" in kind.model_fields:
-            chosen = st.tuples(chosen, SIZES).map(
+            chosen = st.tuples(chosen, SIZES if name != "web-backend-eks" else POD_SIZES).map(
                 lambda pair, of=of: {**pair[0], f"{of}cpu": pair[1][0], f"{of}memory": pair[1][1]}
             )
     return chosen

@@ -136,6 +136,25 @@ def test_control_plane_and_nodes_stand_in_private_subnets(environment):
 
 @pytest.mark.row("WB-02")
 @pytest.mark.parametrize(
+    ("settings", "zones"),
+    [
+        ({}, ["use1-az1", "use1-az2"]),
+        ({"availability_zones": 3}, ["use1-az1", "use1-az2", "use1-az4"]),
+        ({"zone_ids": ["use1-az5", "use1-az6"]}, ["use1-az5", "use1-az6"]),
+        ({"region": "eu-west-1"}, None),
+    ],
+    ids=["two", "three", "named", "elsewhere"],
+)
+def test_subnets_stand_in_zones_that_take_a_cluster(settings, zones):
+    """EKS makes none in use1-az3, and which letter that zone has differs between accounts."""
+    subnets = eks(**settings).all("AWS::EC2::Subnet")
+    ids = {subnet.get("AvailabilityZoneId") for subnet in subnets}
+    assert ids == (set(zones) if zones else {None})
+    assert all(("AvailabilityZone" in subnet) is (zones is None) for subnet in subnets)
+
+
+@pytest.mark.row("WB-02")
+@pytest.mark.parametrize(
     ("settings", "public", "ranges"),
     [
         ({}, True, ["0.0.0.0/0"]),

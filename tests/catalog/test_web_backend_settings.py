@@ -448,6 +448,12 @@ REFUSED_BY: dict[str, list[tuple[dict[str, Any], str]]] = {
             {"environment": "staging", "load_balancer": "ingress", "waf": True},
             r"^waf: True needs load_balancer to be 'stack'.*; give waf: false, or leave load_balancer out",
         ),
+        (
+            {"zone_ids": ["use1-az1"]},
+            r"^zone_ids: use1-az1 are not 2 different ones; give as many as availability_zones",
+        ),
+        ({"zone_ids": ["use1-az1", "use1-az3"]}, r"^zone_ids: EKS makes no cluster in use1-az3; give another zone"),
+        ({"cpu": 2048}, r"^cpu: 2048 with memory 1024 finds no place on a t3\.medium .*; name larger instance_types"),
         ({"instance_types": ["t4g.medium"]}, r"instance_types has 't4g\.medium', but arm is False; give x86"),
         ({"endpoint_clients": ["10.0.0.1/8"]}, r"^endpoint_clients: .*'10\.0\.0\.1/8'; give IPv4 ranges"),
         (
