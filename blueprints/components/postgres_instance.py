@@ -124,9 +124,18 @@ class PostgresServer:
 
     @classmethod
     def from_stack(  # noqa: PLR0913 - what no output has to tell
-        cls, stack: Stack, producer: Stack, name: str, *, database: str, user: str, as_url: bool = False
+        cls,
+        stack: Stack,
+        producer: Stack,
+        name: str,
+        *,
+        database: str,
+        user: str,
+        as_url: bool = False,
+        password_generation: int = 1,
     ) -> PostgresServer:
         """The database server called *name* that another stack made, read from its outputs."""
+        generation = generation_suffix(name, password_generation)
         return cls(
             name=name,
             security_group_id=stack.from_stack(producer, f"{name}SecurityGroupId"),
@@ -134,8 +143,8 @@ class PostgresServer:
             identifier=stack.from_stack(producer, f"{name}Identifier"),
             database=database,
             user=user,
-            password=SecretValue(stack.from_stack(producer, f"{name}PasswordArn")),
-            url=SecretValue(stack.from_stack(producer, f"{name}UrlArn")) if as_url else None,
+            password=SecretValue(stack.from_stack(producer, f"{name}Password{generation}Arn")),
+            url=SecretValue(stack.from_stack(producer, f"{name}Url{generation}Arn")) if as_url else None,
         )
 
 
@@ -189,6 +198,7 @@ class PostgresInstance(Component):
         self.security_group = closed_security_group(name, network.vpc_id, f"PostgreSQL of {name}")
         self.subnet_group = _subnet_group(name, network)
         self.parameter_group = _parameter_group(name)
+        self._generation = generation_suffix(name, password_generation)
         self.password = GeneratedPassword(name, description=f"Master user of {name}", generation=password_generation)
         self.instance = self._instance(instance_class, multi_az=multi_az, backup_days=backup_days, keep=keep)
         self.instance.AllocatedStorage = str(storage_gib)
@@ -221,14 +231,18 @@ class PostgresInstance(Component):
         )
 
     def publish(self, stack: Stack) -> None:
-        """Write the outputs that ``PostgresServer.from_stack`` reads."""
-        name, server = self.name, self.server
+        """Write the outputs that ``PostgresServer.from_stack`` reads.
+
+        Those of the secrets are named by their generation: a stack whose template stays the same hears of no new value.
+        """
+        name, server, generation = self.name, self.server, self._generation
         stack.output(f"{name}SecurityGroupId", server.security_group_id, f"Security group of {name}")
         stack.output(f"{name}Host", server.host, f"Host name of {name}, PostgreSQL with TLS on port {PORT}")
         stack.output(f"{name}Identifier", server.identifier, f"What metrics and commands call {name}")
-        stack.output(f"{name}PasswordArn", server.password.source, f"Password of {name}; the whole value of the secret")
+        whole = "the whole value of the secret"
+        stack.output(f"{name}Password{generation}Arn", server.password.source, f"Password of {name}; {whole}")
         if server.url is not None:
-            stack.output(f"{name}UrlArn", server.url.source, f"Connection URL of {name}; the whole value of the secret")
+            stack.output(f"{name}Url{generation}Arn", server.url.source, f"Connection URL of {name}; {whole}")
 
     def _instance(self, instance_class: str, *, multi_az: bool, backup_days: int, keep: bool) -> rds.DBInstance:
         return because(

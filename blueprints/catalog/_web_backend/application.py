@@ -6,6 +6,7 @@ from typing import Any
 
 from blueprints.access.connections import Peer
 from blueprints.catalog._web_backend.settings import ApplicationSettings
+from blueprints.components.generated_password import generation_suffix
 from blueprints.components.postgres import PORT
 from blueprints.components.secret import SecretValue
 from blueprints.model.stack import SecretSource, Stack
@@ -54,7 +55,11 @@ def secret_outputs(settings: ApplicationSettings) -> dict[str, str]:
     """The secret variables, with the outputs of the data stack that hold their secrets' ARNs."""
     database = "DATABASE_URL" if settings.database_as == "url" else "DATABASE_PASSWORD"
     output = "Url" if settings.database_as == "url" else "Password"
-    return {database: f"{DATABASE}{output}Arn", **{name: f"{secret_id(name)}Arn" for name in settings.secrets}}
+    generation = generation_suffix(DATABASE, settings.password_generation)
+    return {
+        database: f"{DATABASE}{output}{generation}Arn",
+        **{name: f"{secret_id(name)}Arn" for name in settings.secrets},
+    }
 
 
 def secret_id(variable: str) -> str:
