@@ -15,7 +15,7 @@ from blueprints.model.parameters import DOMAIN_PATTERN
 from blueprints.model.settings import NetworkSettings, Settings
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-VariableValue = Annotated[str, Field(max_length=128)]
+VariableValue = Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 def domain_means_https(values: Any) -> Any:

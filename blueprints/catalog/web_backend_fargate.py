@@ -68,7 +68,7 @@ class Settings(LoadBalancedSettings, TaskSettings):
 
     @model_validator(mode="after")
     def _size_exists(self) -> Settings:
-        check_size(self.cpu, self.memory)
+        check_size(self.cpu, self.memory, of="")
         return self
 
 

@@ -69,12 +69,13 @@ class TaskSize:
 
 
 def check_size(cpu: int, memory: int, *, of: str = "task") -> None:
-    """Refuse a pair of CPU units and MiB that Fargate does not have; *of* begins the names of the settings."""
+    """Refuse a pair of CPU units and MiB that Fargate does not have; *of* begins the names of the settings, if any."""
+    before = f"{of}_" if of else ""
     if cpu not in FARGATE_SIZES:
-        raise SettingsError(f"{of}_cpu: {cpu} is not allowed; give one of {', '.join(map(str, FARGATE_SIZES))}")
+        raise SettingsError(f"{before}cpu: {cpu} is not allowed; give one of {', '.join(map(str, FARGATE_SIZES))}")
     if memory not in FARGATE_SIZES[cpu]:
         allowed = ", ".join(map(str, FARGATE_SIZES[cpu]))
-        raise SettingsError(f"{of}_memory: {memory} MiB does not go with {cpu} CPU units; give one of {allowed}")
+        raise SettingsError(f"{before}memory: {memory} MiB does not go with {cpu} CPU units; give one of {allowed}")
 
 
 def _pairing(size: TaskSize, units: int, mebibytes: tuple[int, ...]) -> dict[str, object]:

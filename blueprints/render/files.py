@@ -18,6 +18,9 @@ from blueprints.model.text_file import PAGE
 from blueprints.render.manifest import Manifest, SecretEntry, StackEntry
 from blueprints.render.writing import MANIFEST, replace, text_files
 
+# The program that takes a step of a deployment where this library is not installed, if an architecture brings it.
+DELIVERY = "delivery/deliver.py"
+
 # In a wheel the templates lie inside the package, in a checkout beside it.
 PLACES = (Path(__file__).parents[1] / "files", Path(__file__).parents[2] / "src" / "templates")
 
@@ -120,13 +123,32 @@ def _by_hand(stack: StackEntry, manifest: Manifest) -> str:
         *([f"--capabilities {' '.join(stack.capabilities)}"] if stack.capabilities else []),
         *([f"--parameter-overrides {asked}"] if asked else []),
     ]
-    return "\n".join([*_before(stack), " \\\n    ".join(lines)])
+    return "\n".join([*_before(stack, manifest), " \\\n    ".join(lines), *_after(stack, manifest)])
 
 
-def _before(stack: StackEntry) -> list[str]:
-    """What has to be there before the stack is, as comments of a shell."""
+def _before(stack: StackEntry, manifest: Manifest) -> list[str]:
+    """What has to be there before the stack is, in a shell."""
     images = [f"# first push the image {image.repository}:{image.parameter}" for image in stack.images]
-    return [*images, *(["# first put the values of its secrets, see below"] if stack.secrets else [])]
+    secrets = ["# first put the values of its secrets, see below"] if stack.secrets else []
+    upload = _step("first upload its source bundle", f"upload <ImageTag> --stack {stack.name}", manifest)
+    return [*images, *secrets, *(upload if stack.bundles else [])]
+
+
+def _after(stack: StackEntry, manifest: Manifest) -> list[str]:
+    """What follows the stack before the next one, in a shell."""
+    run = _step("then run its task, and go on only if it succeeds", f"run --stack {stack.name}", manifest)
+    check = _step("then see whether its environment runs it", f"check --stack {stack.name}", manifest)
+    command = f"blueprints apply {manifest.architecture} {manifest.environment} --image-tag <ImageTag>"
+    apply = ["# once all stacks are there, apply the manifests", command]
+    return [*(run if stack.tasks else []), *(check if stack.checks else []), *(apply if stack.workloads else [])]
+
+
+def _step(words: str, step: str, manifest: Manifest) -> list[str]:
+    """A step of a deployment by the program beside the templates; where there is none, `blueprints deploy` does it."""
+    if not any(file.path == f"../{DELIVERY}" for file in manifest.files):
+        return [f"# {words}, as blueprints deploy does"]
+    name, _, options = step.partition(" ")
+    return [f"# {words}", f"python3 {DELIVERY} {name} {manifest.environment}/{MANIFEST} {options}"]
 
 
 def _file(stack: StackEntry, manifest: Manifest) -> str:

@@ -59,7 +59,8 @@ def dockerfile(kind, **changed):
 
 
 def dockerignore(kind):
-    return files.environment().get_template(f"docker/{TEMPLATES[kind]}/dockerignore.jinja").render().splitlines()
+    template = files.environment().get_template(f"docker/{TEMPLATES[kind]}/dockerignore.jinja")
+    return template.render(runtimes=kind == "runtimes").splitlines()
 
 
 def instructions(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blueprints.access.connections import Peer
-from blueprints.catalog._web_backend.settings import ApplicationSettings
+from blueprints.catalog._web_backend.settings import ApplicationSettings, secret_id
 from blueprints.components.generated_password import generation_suffix
 from blueprints.components.postgres import PORT
 from blueprints.components.secret import SecretValue
@@ -60,11 +60,6 @@ def secret_outputs(settings: ApplicationSettings) -> dict[str, str]:
         database: f"{DATABASE}{output}{generation}Arn",
         **{name: f"{secret_id(name)}Arn" for name in settings.secrets},
     }
-
-
-def secret_id(variable: str) -> str:
-    """First part of the logical id of a secret variable: ``STRIPE_API_KEY`` is StripeApiKey."""
-    return "".join(word.capitalize() for word in variable.split("_"))
 
 
 def secret_values(stack: Stack, settings: ApplicationSettings, data: Stack) -> dict[str, SecretValue]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from troposphere import ssm
 
-from blueprints.catalog._web_backend.application import DATABASE, DATABASE_USER, secret_id
-from blueprints.catalog._web_backend.settings import ApplicationSettings
+from blueprints.catalog._web_backend.application import DATABASE, DATABASE_USER
+from blueprints.catalog._web_backend.settings import ApplicationSettings, secret_id
 from blueprints.catalog._web_service import keep_access_logs, place
 from blueprints.components.postgres_instance import PostgresInstance
 from blueprints.components.secret import Secret

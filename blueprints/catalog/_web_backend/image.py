@@ -44,6 +44,7 @@ def image_files(settings: ApplicationSettings, *, repository: str) -> list[TextF
         TextFile(
             f"{path}.dockerignore",
             "docker/fastapi/dockerignore.jinja",
+            {"runtimes": True},
             about="What never goes into the image of the application",
         ),
     ]

@@ -46,6 +46,12 @@ CONTRACT = (
     "DATABASE_POOL_MAX",
 )
 
+
+def secret_id(variable: str) -> str:
+    """First part of the logical id of a secret variable: ``STRIPE_API_KEY`` is StripeApiKey."""
+    return "".join(word.capitalize() for word in variable.split("_"))
+
+
 # Old and new copies run side by side for a while in every deployment; PostgreSQL keeps three connections for itself
 # (superuser_reserved_connections).
 OVERLAP = 2
@@ -142,6 +148,13 @@ class ApplicationSettings(AlarmSettings, FrontDoorSettings):
                 raise SettingsError(
                     f"{setting}: {taken[0]} has a setting of its own or follows from the database; leave it out here"
                 )
+        places = [secret_id(name) for name in self.secrets]
+        same = sorted(name for name in self.secrets if places.count(secret_id(name)) > 1)
+        if same:
+            raise SettingsError(
+                f"secrets: {' and '.join(same)} would have one place in the template, {secret_id(same[0])}; give it "
+                "once, or give one of them another name"
+            )
         twice = sorted({*self.variables} & {*self.secrets})
         if twice:
             raise SettingsError(f"secrets: {twice[0]} is among the variables as well; give it once")

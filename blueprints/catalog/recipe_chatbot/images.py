@@ -42,6 +42,7 @@ def _files(part: Part, kind: str, values: Mapping[str, object]) -> list[TextFile
         TextFile(
             f"{path}.dockerignore",
             f"docker/{kind}/dockerignore.jinja",
+            {"runtimes": False},
             about=f"What never goes into the image of the {part.known_as}",
         ),
     ]

@@ -16,7 +16,6 @@ from blueprints.components.eks_nodes import (
     NodeCapacity,
     check_disk,
     check_instance_types,
-    check_size,
 )
 from blueprints.model.errors import SettingsError
 
@@ -32,6 +31,8 @@ ZONES: Mapping[str, Sequence[str]] = {
     "us-east-1": ("use1-az1", "use1-az2", "use1-az4"),
     "ca-central-1": ("cac1-az1", "cac1-az2", "cac1-az4"),
 }
+
+UNKNOWN_ZONES = "us-west-1"
 
 # CPU units and MiB that a node of 2 vCPU and 4 GiB has for pods, beside kubelet and the agents of the add-ons.
 ROOM_CPU = 1024
@@ -85,6 +86,11 @@ class Settings(LoadBalancedSettings):
                 f"zone_ids: {', '.join(self.zone_ids)} are not {self.availability_zones} different ones; give as many "
                 "as availability_zones, or none"
             )
+        if self.region == UNKNOWN_ZONES and not self.zone_ids and not self.existing_vpc:
+            raise SettingsError(
+                f"zone_ids: {self.region} has a zone in which EKS makes no cluster, and an account sees two of its "
+                "three; give the ids of two that it takes (aws ec2 describe-availability-zones)"
+            )
         refused = sorted({*self.zone_ids} & NO_CLUSTERS)
         if refused:
             raise SettingsError(f"zone_ids: EKS makes no cluster in {refused[0]}; give another zone of the Region")
@@ -97,7 +103,11 @@ class Settings(LoadBalancedSettings):
             raise SettingsError("arm: EKS runs pods on Fargate on x86 only; leave it out, or take compute: nodes")
         if self.instance_types:
             check_instance_types("nodes", self.instance_types, arm=self.arm)
-        check_size("nodes", self.minimum_nodes, self.maximum_nodes, None)
+        if self.minimum_nodes > self.maximum_nodes:
+            raise SettingsError(
+                f"minimum_nodes: {self.minimum_nodes} is more than maximum_nodes ({self.maximum_nodes}); lower the one "
+                "or raise the other"
+            )
         check_disk("nodes", self.node_disk)
         if self.compute == "nodes" and not self.instance_types and (self.cpu > ROOM_CPU or self.memory > ROOM_MEMORY):
             raise SettingsError(
