@@ -402,6 +402,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"variables": {"LOG_LEVEL": "x"}}, r"^variables: LOG_LEVEL has a setting of its own .*; leave it out here"),
     ({"secrets": ["DATABASE_PASSWORD"]}, r"^secrets: DATABASE_PASSWORD has a setting .*; leave it out here"),
     ({"variables": {"A": "x"}, "secrets": ["A"]}, r"^secrets: A is among the variables as well; give it once"),
+    ({"secrets": ["A", "A"]}, r"^secrets: A and A would have one place in the template, A; give it once"),
+    ({"secrets": ["KEY_1", "KEY1"]}, r"^secrets: KEY1 and KEY_1 would have one place in the template, Key1; give"),
     (
         {"frontend": False, "frontend_domain_name": "www.example.com"},
         r"^frontend_domain_name: there is no frontend; leave it out or turn frontend on",
@@ -430,7 +432,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 REFUSED_BY: dict[str, list[tuple[dict[str, Any], str]]] = {
     FARGATE: [
-        ({"cpu": 512, "memory": 512}, r"memory: 512 MiB does not go with 512 CPU units; give one of 1024, 2048"),
+        ({"cpu": 512, "memory": 512}, r"^memory: 512 MiB does not go with 512 CPU units; give one of 1024, 2048"),
+        ({"cpu": 500}, r"^cpu: 500 is not allowed; give one of 256, 512"),
         ({"egress": "endpoints"}, r"^egress: 'endpoints' is not allowed; give 'public', 'nat' or 'nat-per-zone'"),
         ({"deployment": "immutable"}, r"^deployment: 'immutable' is not allowed; give 'rolling' or 'blue-green'"),
     ],
@@ -453,6 +456,11 @@ REFUSED_BY: dict[str, list[tuple[dict[str, Any], str]]] = {
             r"^zone_ids: use1-az1 are not 2 different ones; give as many as availability_zones",
         ),
         ({"zone_ids": ["use1-az1", "use1-az3"]}, r"^zone_ids: EKS makes no cluster in use1-az3; give another zone"),
+        (
+            {"region": "us-west-1"},
+            r"^zone_ids: us-west-1 has a zone in which EKS makes no cluster, .*; give the ids of two",
+        ),
+        ({"minimum_nodes": 5}, r"^minimum_nodes: 5 is more than maximum_nodes \(4\); lower the one or raise the other"),
         ({"cpu": 2048}, r"^cpu: 2048 with memory 1024 finds no place on a t3\.medium .*; name larger instance_types"),
         ({"instance_types": ["t4g.medium"]}, r"instance_types has 't4g\.medium', but arm is False; give x86"),
         ({"endpoint_clients": ["10.0.0.1/8"]}, r"^endpoint_clients: .*'10\.0\.0\.1/8'; give IPv4 ranges"),
@@ -472,7 +480,16 @@ REFUSED_BY: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"arm": True, "instance_type": "t3.small"}, r"^instance_type: 't3\.small', but arm is True; give Graviton"),
         ({"target_cpu": 95}, r"^target_cpu is 95; give 10 to 90 percent"),
         ({"log_retention_days": 2192}, r"^log_retention_days is 2192; Elastic Beanstalk takes 1, 3, 5"),
-        ({"update_window": "Sun:29:00"}, r"^update_window is 'Sun:29:00'; give day, hour and minute in UTC"),
+        ({"update_window": "Sun:29:00"}, r"^update_window(:| is) 'Sun:29:00'.*; give"),
+        ({"variables": {"LOG_GROUP": "x"}}, r"^variables: LOG_GROUP "),
+        (
+            {
+                "variables": {f"{'V' * 62}{number:02}": "v" * 128 for number in range(12)},
+                "cors_origins": [f"https://{'o' * 87}{number}.example.com" for number in range(10)],
+                "secrets": [f"KEY_{number}" for number in range(8)],
+            },
+            r"^variables: .* an environment takes 4096; leave some out, or",
+        ),
         ({"waf": True}, r"^waf: no such setting"),
     ],
 }
