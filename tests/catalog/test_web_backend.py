@@ -250,11 +250,11 @@ def test_the_path_that_needs_the_database_is_asked_from_outside_and_by_no_load_b
         for name, resource in template["Resources"].items()
         if "/health/db" in json.dumps(resource["Properties"])
     ]
-    assert asking == [("monitoring", "DatabaseHealthHealthCheck")]
+    assert asking == [("monitoring", "DatabaseHealthCheck")]
     check = rendered.one(HEALTH_CHECK)["HealthCheckConfig"]
     assert check["ResourcePath"] == "/health/db"
-    assert dimensions(rendered)["DatabaseHealthHealthCheckAlarm"] == {
-        "HealthCheckStatus": {"HealthCheckId": ref("DatabaseHealthHealthCheck")}
+    assert dimensions(rendered)["DatabaseHealthCheckAlarm"] == {
+        "HealthCheckStatus": {"HealthCheckId": ref("DatabaseHealthCheck")}
     }
 
 
@@ -277,7 +277,7 @@ def test_nobody_asks_from_outside_where_that_is_off_or_clients_are_few(architect
     """Route 53 asks from addresses all over the world, which a range of clients keeps out."""
     rendered = web_backend(architecture, "staging", **settings)
     assert not rendered.all(HEALTH_CHECK)
-    assert "DatabaseHealthHealthCheckAlarm" not in dimensions(rendered)
+    assert "DatabaseHealthCheckAlarm" not in dimensions(rendered)
 
 
 # WB-08: alarms

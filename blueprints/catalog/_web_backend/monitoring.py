@@ -57,7 +57,7 @@ class Monitoring:
         if not self._settings.database_health_check or self._settings.clients != ANYWHERE:
             return
         path = self._settings.database_health_path
-        check = self.stack.add(PublicHealthCheck(f"{DATABASE}Health", domain_name=name, path=path, https=https))
+        check = self.stack.add(PublicHealthCheck(DATABASE, domain_name=name, path=path, https=https))
         self.stack.output("DatabaseHealthCheckId", check.id, "Route 53's view of the application and its database")
         alarm = check.alarm(self.topic.arn, region=self.stack.region, words=DATABASE_ADVICE)
         if alarm is not None:
