@@ -190,6 +190,20 @@ def test_a_new_password_is_another_secret_that_database_and_url_take_over(stack_
     assert not {"DatabasePassword2", "DatabaseUrl2"} & set(stack.retained)
 
 
+def test_a_new_password_is_read_from_outputs_of_other_names_so_that_its_readers_change_too(network, stack_of):
+    database = PostgresInstance(
+        "Database", network=network, keep=True, database="app", as_url=True, password_generation=2
+    )
+    producer = stack_of(database)
+    database.publish(producer)
+    consumer = Stack("api", Settings(project="sample"), description="Consumer", arch="Reads")
+    server = PostgresServer.from_stack(
+        consumer, producer, "Database", database="app", user="app", as_url=True, password_generation=2
+    )
+    read = [each.readable.to_dict()["Fn::GetStackOutput"]["OutputName"] for each in (server.password, server.url)]
+    assert read == ["DatabasePassword2Arn", "DatabaseUrl2Arn"]
+
+
 def test_an_application_gets_parts_and_a_password(small):
     server = small.server
     assert {name: getattr(value, "to_dict", lambda v=value: v)() for name, value in server.variables.items()} == {
