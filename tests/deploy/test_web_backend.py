@@ -420,7 +420,7 @@ def test_alarms_watch_the_way_in_the_tasks_and_the_database(life: Life, around: 
     told = {name: each for name, each in around.alarms.items() if name != "ApiDeploymentAlarm"}
     assert set(told) == {
         *("ApiErrorRateAlarm", "ApiHealthyHostsAlarm", "ApiUnhealthyHostsAlarm", "ApiLatencyAlarm"),
-        *("ApiCpuAlarm", "ApiMemoryAlarm", "DatabaseHealthHealthCheckAlarm"),
+        *("ApiCpuAlarm", "ApiMemoryAlarm", "DatabaseHealthCheckAlarm"),
         *("DatabaseCpuAlarm", "DatabaseCreditsAlarm", "DatabaseConnectionsAlarm"),
         *("DatabaseMemoryAlarm", "DatabaseStorageAlarm"),
     }

@@ -323,7 +323,7 @@ def test_the_load_balancer_asks_for_health_and_route_53_for_the_database(life: L
 @pytest.mark.row("WB-08")
 def test_alarms_watch_the_environment_and_the_database(life: Life, around: Surroundings) -> None:
     assert set(around.alarms) == {
-        *("ApiHealthAlarm", "ApiErrorRateAlarm", "ApiLatencyAlarm", "DatabaseHealthHealthCheckAlarm"),
+        *("ApiHealthAlarm", "ApiErrorRateAlarm", "ApiLatencyAlarm", "DatabaseHealthCheckAlarm"),
         *("DatabaseCpuAlarm", "DatabaseCreditsAlarm", "DatabaseConnectionsAlarm"),
         *("DatabaseMemoryAlarm", "DatabaseStorageAlarm"),
     }
