@@ -39,9 +39,7 @@ class Settings(ApplicationSettings):
     """Root volume of an instance in GiB; it holds the images too."""
     platform: Literal["named", "latest"] = "named"
     """The platform's version: the parameter PlatformArn names it, or the newest one at each update of the stack."""
-    update_window: Annotated[str, Field(pattern=r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun):[0-2][0-9]:[0-5][0-9])?$")] = (
-        "Sun:03:00"
-    )
+    update_window: Annotated[str, Field(pattern=WINDOW)] = "Sun:03:00"
     """When managed updates of the platform may begin, in UTC; empty for none."""
     deployment: Literal["rolling", "immutable", "traffic-splitting"] = "rolling"
     """New versions on one more batch of instances at a time, on new instances that then join, or on new ones that get a
