@@ -29,7 +29,7 @@ def administrator_arn(default: str | None = None) -> StackParameter:
 
     """
     if default is not None and not re.fullmatch(PRINCIPAL, default):
-        raise SettingsError(f"administrator_arn is {default!r}; it takes the ARN of an IAM role or user, no session")
+        raise SettingsError(f"administrator_arn is {default!r}; give the ARN of an IAM role or user, no session")
     return StackParameter(
         "AdministratorArn",
         group="Cluster",

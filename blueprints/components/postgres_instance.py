@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from troposphere import Sub, rds, secretsmanager
@@ -12,7 +11,6 @@ from blueprints.components.generated_password import GeneratedPassword, generati
 from blueprints.components.network import Network
 from blueprints.components.postgres import MOST_BACKUP_DAYS, PORT
 from blueprints.components.postgres_names import checked_database, checked_user
-from blueprints.components.secret import SecretValue
 from blueprints.model.component import Component
 from blueprints.model.context import because
 from blueprints.model.errors import SettingsError
@@ -86,68 +84,6 @@ def is_burstable(instance_class: DatabaseClass) -> bool:
     return instance_class.startswith("db.t")
 
 
-@dataclass(frozen=True)
-class PostgresServer:
-    """A database to connect to: one of this stack or one of another.
-
-    Every secret is a plain string. ``url`` is a whole connection URL, where the instance has one.
-    """
-
-    name: str
-    security_group_id: Any
-    host: Any
-    identifier: Any
-    database: str
-    user: str
-    password: SecretValue
-    url: SecretValue | None = None
-    port: int = PORT
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """Environment variables that tell where the database is; none where the URL says it all."""
-        if self.url is not None:
-            return {}
-        return {
-            "DATABASE_HOST": self.host,
-            "DATABASE_PORT": str(self.port),
-            "DATABASE_NAME": self.database,
-            "DATABASE_USER": self.user,
-            "DATABASE_SSLMODE": SSL_MODE,
-            "DATABASE_SSLROOTCERT": CERTIFICATE_BUNDLE,
-        }
-
-    @property
-    def secrets(self) -> dict[str, SecretValue]:
-        """Environment variables whose values are secrets."""
-        return {"DATABASE_PASSWORD": self.password} if self.url is None else {"DATABASE_URL": self.url}
-
-    @classmethod
-    def from_stack(  # noqa: PLR0913 - what no output has to tell
-        cls,
-        stack: Stack,
-        producer: Stack,
-        name: str,
-        *,
-        database: str,
-        user: str,
-        as_url: bool = False,
-        password_generation: int = 1,
-    ) -> PostgresServer:
-        """The database server called *name* that another stack made, read from its outputs."""
-        generation = generation_suffix(name, password_generation)
-        return cls(
-            name=name,
-            security_group_id=stack.from_stack(producer, f"{name}SecurityGroupId"),
-            host=stack.from_stack(producer, f"{name}Host"),
-            identifier=stack.from_stack(producer, f"{name}Identifier"),
-            database=database,
-            user=user,
-            password=SecretValue(stack.from_stack(producer, f"{name}Password{generation}Arn")),
-            url=SecretValue(stack.from_stack(producer, f"{name}Url{generation}Arn")) if as_url else None,
-        )
-
-
 class PostgresInstance(Component):
     """RDS for PostgreSQL 17 on one instance: encrypted, private, TLS only, no way in until connections say so.
 
@@ -217,32 +153,23 @@ class PostgresInstance(Component):
         return self.instance.get_att("DBInstanceArn")
 
     @property
-    def server(self) -> PostgresServer:
-        """What a client connects to."""
-        return PostgresServer(
-            name=self.name,
-            security_group_id=self.security_group_id,
-            host=self.instance.get_att("Endpoint.Address"),
-            identifier=self.instance.ref(),
-            database=self._database,
-            user=self._user,
-            password=self.password.value,
-            url=None if self.url is None else SecretValue(self.url.ref()),
-        )
+    def identifier(self) -> Any:
+        """What metrics and commands call the instance."""
+        return self.instance.ref()
 
     def publish(self, stack: Stack) -> None:
-        """Write the outputs that ``PostgresServer.from_stack`` reads.
+        """Write the outputs that other stacks read.
 
         Those of the secrets are named by their generation: a stack whose template stays the same hears of no new value.
         """
-        name, server, generation = self.name, self.server, self._generation
-        stack.output(f"{name}SecurityGroupId", server.security_group_id, f"Security group of {name}")
-        stack.output(f"{name}Host", server.host, f"Host name of {name}, PostgreSQL with TLS on port {PORT}")
-        stack.output(f"{name}Identifier", server.identifier, f"What metrics and commands call {name}")
+        name, generation, host = self.name, self._generation, self.instance.get_att("Endpoint.Address")
+        stack.output(f"{name}SecurityGroupId", self.security_group_id, f"Security group of {name}")
+        stack.output(f"{name}Host", host, f"Host name of {name}, PostgreSQL with TLS on port {PORT}")
+        stack.output(f"{name}Identifier", self.identifier, f"What metrics and commands call {name}")
         whole = "the whole value of the secret"
-        stack.output(f"{name}Password{generation}Arn", server.password.source, f"Password of {name}; {whole}")
-        if server.url is not None:
-            stack.output(f"{name}Url{generation}Arn", server.url.source, f"Connection URL of {name}; {whole}")
+        stack.output(f"{name}Password{generation}Arn", self.password.arn, f"Password of {name}; {whole}")
+        if self.url is not None:
+            stack.output(f"{name}Url{generation}Arn", self.url.ref(), f"Connection URL of {name}; {whole}")
 
     def _instance(self, instance_class: str, *, multi_az: bool, backup_days: int, keep: bool) -> rds.DBInstance:
         return because(

@@ -16,13 +16,10 @@ from blueprints.components.postgres_instance import (
     MINOR_VERSIONS,
     DatabaseClass,
     PostgresInstance,
-    PostgresServer,
     is_burstable,
     max_connections,
 )
 from blueprints.model.errors import SettingsError
-from blueprints.model.settings import Settings
-from blueprints.model.stack import Stack
 from blueprints.render.template import to_dict
 
 pytestmark = pytest.mark.row("WB-05")
@@ -190,63 +187,28 @@ def test_a_new_password_is_another_secret_that_database_and_url_take_over(stack_
     assert not {"DatabasePassword2", "DatabaseUrl2"} & set(stack.retained)
 
 
-def test_a_new_password_is_read_from_outputs_of_other_names_so_that_its_readers_change_too(network, stack_of):
+def test_outputs_of_a_new_password_have_other_names_so_that_its_readers_change_too(network, stack_of):
     database = PostgresInstance(
         "Database", network=network, keep=True, database="app", as_url=True, password_generation=2
     )
     producer = stack_of(database)
     database.publish(producer)
-    consumer = Stack("api", Settings(project="sample"), description="Consumer", arch="Reads")
-    server = PostgresServer.from_stack(
-        consumer, producer, "Database", database="app", user="app", as_url=True, password_generation=2
-    )
-    read = [each.readable.to_dict()["Fn::GetStackOutput"]["OutputName"] for each in (server.password, server.url)]
-    assert read == ["DatabasePassword2Arn", "DatabaseUrl2Arn"]
-
-
-def test_an_application_gets_parts_and_a_password(small):
-    server = small.server
-    assert {name: getattr(value, "to_dict", lambda v=value: v)() for name, value in server.variables.items()} == {
-        "DATABASE_HOST": {"Fn::GetAtt": ["DatabaseInstance", "Endpoint.Address"]},
-        "DATABASE_PORT": "5432",
-        "DATABASE_NAME": "app",
-        "DATABASE_USER": "app",
-        "DATABASE_SSLMODE": "verify-full",
-        "DATABASE_SSLROOTCERT": "/etc/ssl/certs/rds-global-bundle.pem",
-    }
-    assert {name: value.source.to_dict() for name, value in server.secrets.items()} == {
-        "DATABASE_PASSWORD": {"Ref": "DatabasePassword"}
-    }
-
-
-def test_or_an_application_gets_one_url(kept):
-    assert kept.server.variables == {}
-    assert {name: value.source.to_dict() for name, value in kept.server.secrets.items()} == {
-        "DATABASE_URL": {"Ref": "DatabaseUrl"}
-    }
+    assert {"DatabasePassword2Arn", "DatabaseUrl2Arn"} < producer.outputs.keys()
 
 
 @pytest.mark.parametrize("kind", ["kept", "small"])
-def test_another_stack_reads_it_from_outputs(request, stack_of, kind):
+def test_other_stacks_find_host_group_and_secrets(request, stack_of, kind):
     database = request.getfixturevalue(kind)
     producer = stack_of(database)
     database.publish(producer)
-    consumer = Stack("api", Settings(project="sample"), description="Consumer", arch="Reads")
-    server = PostgresServer.from_stack(
-        consumer, producer, "Database", database="app", user="app", as_url=kind == "kept"
-    )
-    read = [server.security_group_id, server.host, server.identifier, server.password.readable]
-    assert [value.to_dict()["Fn::GetStackOutput"]["OutputName"] for value in read] == [
-        "DatabaseSecurityGroupId",
-        "DatabaseHost",
-        "DatabaseIdentifier",
-        "DatabasePasswordArn",
-    ]
-    assert (server.variables.keys(), server.secrets.keys()) == (
-        database.server.variables.keys(),
-        database.server.secrets.keys(),
-    )
-    assert ("DatabaseUrlArn" in producer.outputs) is (kind == "kept")
+    values = {name: output["Value"] for name, output in to_dict(producer)["Outputs"].items()}
+    url = {"DatabaseUrlArn": {"Ref": "DatabaseUrl"}} if kind == "kept" else {}
+    assert values == url | {
+        "DatabaseSecurityGroupId": {"Fn::GetAtt": ["DatabaseSecurityGroup", "GroupId"]},
+        "DatabaseHost": {"Fn::GetAtt": ["DatabaseInstance", "Endpoint.Address"]},
+        "DatabaseIdentifier": {"Ref": "DatabaseInstance"},
+        "DatabasePasswordArn": {"Ref": "DatabasePassword"},
+    }
 
 
 def test_no_class_is_said_to_take_more_connections_than_it_does():

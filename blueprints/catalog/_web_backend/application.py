@@ -8,6 +8,7 @@ from blueprints.access.connections import Peer
 from blueprints.catalog._web_backend.settings import ApplicationSettings, secret_id
 from blueprints.components.generated_password import generation_suffix
 from blueprints.components.postgres import PORT
+from blueprints.components.postgres_instance import CERTIFICATE_BUNDLE, SSL_MODE
 from blueprints.components.secret import SecretValue
 from blueprints.model.stack import SecretSource, Stack
 
@@ -20,9 +21,6 @@ MIGRATION = "Migration"
 # Ranges that a VPC has (RFC 1918, RFC 6598), where nobody says which.
 PRIVATE_RANGES = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10"
 
-# Where the image has the certificates of RDS (Amazon RDS User Guide, "Using SSL/TLS to encrypt a connection").
-CA_BUNDLE = "/etc/ssl/certs/rds-global-bundle.pem"
-
 
 def variables(settings: ApplicationSettings, *, database_host: Any, cors_origins: Any) -> dict[str, Any]:
     """The plain variables; host and origins come from where the runtime finds them.
@@ -34,8 +32,8 @@ def variables(settings: ApplicationSettings, *, database_host: Any, cors_origins
         "DATABASE_PORT": str(PORT),
         "DATABASE_NAME": settings.database_name,
         "DATABASE_USER": DATABASE_USER,
-        "DATABASE_SSLMODE": "verify-full",
-        "DATABASE_SSLROOTCERT": CA_BUNDLE,
+        "DATABASE_SSLMODE": SSL_MODE,
+        "DATABASE_SSLROOTCERT": CERTIFICATE_BUNDLE,
     }
     return {
         "ENVIRONMENT": settings.environment,

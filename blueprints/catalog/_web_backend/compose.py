@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from blueprints.catalog._web_backend.application import CA_BUNDLE, DATABASE_USER, secret_outputs, variables
+from blueprints.catalog._web_backend.application import DATABASE_USER, secret_outputs, variables
 from blueprints.catalog._web_backend.image import PYTHON
 from blueprints.catalog._web_backend.kubernetes import quoted
 from blueprints.catalog._web_backend.settings import ApplicationSettings, LoadBalancedSettings
 from blueprints.components.container import TEMPORARY_MEBIBYTES
 from blueprints.components.postgres import PORT
 from blueprints.components.postgres_instance import (
+    CERTIFICATE_BUNDLE,
     INSTANCE_MEMORY,
     MAJOR_VERSION,
     PARAMETERS,
@@ -67,7 +68,7 @@ def _application(settings: ApplicationSettings) -> dict[str, Any]:
         "environment": [*_plain(settings), *_secret(settings)],
         "asked": settings.secrets,
         "migration": f"[{', '.join(_literal(word) for word in settings.migration)}]" if settings.migration else "",
-        "ca_bundle": CA_BUNDLE,
+        "ca_bundle": CERTIFICATE_BUNDLE,
         "temporary_mebibytes": TEMPORARY_MEBIBYTES,
         "cpus": f"{cpu / 1024:g}" if cpu else "",
         "memory": memory,
@@ -84,7 +85,7 @@ def _plain(settings: ApplicationSettings) -> Iterator[tuple[str, str]]:
 
 def _secret(settings: ApplicationSettings) -> Iterator[tuple[str, str]]:
     """The secrets, which Compose reads in .env and asks for where they are missing."""
-    parts = f"{DATABASE_HOST}:{PORT}/{settings.database_name}?sslmode={SSL_MODE}&sslrootcert={CA_BUNDLE}"
+    parts = f"{DATABASE_HOST}:{PORT}/{settings.database_name}?sslmode={SSL_MODE}&sslrootcert={CERTIFICATE_BUNDLE}"
     given = {"DATABASE_PASSWORD": PASSWORD, "DATABASE_URL": f"postgresql://{DATABASE_USER}:{PASSWORD}@{parts}"}
     for name in secret_outputs(settings):
         yield name, quoted(given.get(name, f"${{{name}:?has to stand in .env, see the head of compose.yaml}}"))

@@ -44,7 +44,7 @@ def data_stack(settings: ApplicationSettings, network: Stack | None) -> Stack:
         f"{DATABASE}IdentifierParameter",
         Type="String",
         Name=identifier_path(settings),
-        Value=database.server.identifier,
+        Value=database.identifier,
     )
     stack.add(because("A dashboard is one text, which another stack's output cannot stand in; this can.", identifier))
     for name in settings.secrets:

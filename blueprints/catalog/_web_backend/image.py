@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from blueprints.catalog._web_backend.application import CA_BUNDLE
 from blueprints.catalog._web_backend.settings import ApplicationSettings
+from blueprints.components.postgres_instance import CERTIFICATE_BUNDLE
 from blueprints.model.text_file import TextFile
 
 # Python from Docker's own images, in Amazon ECR Public, with security fixes.
@@ -36,7 +36,7 @@ def image_files(settings: ApplicationSettings, *, repository: str) -> list[TextF
         "keep_alive_seconds": KEEP_ALIVE_SECONDS,
         "stop_seconds": STOP_SECONDS,
         "programs": tuple(program for program in INSTALLED if settings.migration[:1] == [program]),
-        "certificates": CA_BUNDLE,
+        "certificates": CERTIFICATE_BUNDLE,
         "runtimes": True,
     }
     return [

@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args, get_origin
 
 from blueprints import catalog
 from blueprints.access.connections import ANYWHERE
-from blueprints.catalog._web_backend.application import CA_BUNDLE, secret_outputs, variables
+from blueprints.catalog._web_backend.application import secret_outputs, variables
 from blueprints.catalog._web_backend.parity_facts import ALARM, FACTS, ROWS, Runtime
 from blueprints.catalog._web_backend.settings import ApplicationSettings, LoadBalancedSettings
+from blueprints.components.postgres_instance import CERTIFICATE_BUNDLE
 from blueprints.model.errors import SettingsError
 from blueprints.model.stack import Stack
 from blueprints.model.text_file import TextFile
@@ -151,5 +152,5 @@ def _contract(settings: ApplicationSettings) -> list[tuple[str, str]]:
     secret = [
         (name, f"secret, output `{output}` of the stack data") for name, output in secret_outputs(settings).items()
     ]
-    files = [(CA_BUNDLE, "certificates of RDS, in the image")]
+    files = [(CERTIFICATE_BUNDLE, "certificates of RDS, in the image")]
     return [(name, _cell(text)) for name, text in [*plain, *secret, *files]]
