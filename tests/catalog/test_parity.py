@@ -30,7 +30,7 @@ GIVEN: dict[str, dict[str, Any]] = {
         "environment": "prod",
         "database_as": "url",
         "secrets": ["STRIPE_API_KEY", "TOKEN"],
-        "variables": {"PRICE": "5 $", "SWITCH": "off"},
+        "variables": {"PRICE": "5 %", "SWITCH": "off"},
         "cors_origins": ["https://a.example.com"],
         "log_level": "DEBUG",
         "workers": 2,
@@ -171,7 +171,7 @@ def test_it_is_told_what_the_contract_says(architecture):
 def test_a_url_takes_the_place_of_the_parts_and_own_names_come_on_top(architecture):
     told = variables(architecture, "url")
     assert {name for name in told if name.startswith("DATABASE_")} == {"DATABASE_POOL_MIN", "DATABASE_POOL_MAX"}
-    assert {"PRICE": "5 $", "SWITCH": "off", "LOG_LEVEL": "DEBUG", "DATABASE_POOL_MAX": "3"}.items() <= told.items()
+    assert {"PRICE": "5 %", "SWITCH": "off", "LOG_LEVEL": "DEBUG", "DATABASE_POOL_MAX": "3"}.items() <= told.items()
     assert told["CORS_ORIGINS"] == {"Fn::Sub": "https://${FrontendDistribution.DomainName},https://a.example.com"}
     assert secrets(architecture, "url") == {
         "DATABASE_URL": {"Ref": "DatabaseUrl"},

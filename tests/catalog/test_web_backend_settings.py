@@ -466,7 +466,7 @@ REFUSED_BY: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"endpoint_clients": ["10.0.0.1/8"]}, r"^endpoint_clients: .*'10\.0\.0\.1/8'; give IPv4 ranges"),
         (
             {"administrator_arn": "arn:aws:sts::111122223333:assumed-role/Platform/me"},
-            r"^administrator_arn is 'arn:aws:sts::.*; it takes the ARN of an IAM role or user, no session",
+            r"^administrator_arn is 'arn:aws:sts::.*; give the ARN of an IAM role or user, no session",
         ),
         ({"run_as": "0:0"}, r"^run_as: 0:0 is refused by the namespace, .*; take numbers from 1"),
         ({"egress": "public"}, r"^egress: 'public' is not allowed; give 'nat' or 'nat-per-zone'"),
