@@ -290,6 +290,9 @@ def test_another_tag_makes_another_version_and_keeps_the_environment(stack_of, e
     vpc = Vpc("Main", zones=2, egress="nat")
     template = to_yaml(stack_of(vpc, image_tag("web"), *parameters()[:2], *environment(network=vpc.network)))
     given = {"DatabaseArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf", "Bundles": "bundles"}
+    local.aws("s3api", "create-bucket", "--bucket", "bundles")
+    for tag in ("v1", "v2"):
+        local.aws("s3api", "put-object", "--bucket", "bundles", "--key", f"{tag}.zip")
     assert local.create("api", template, ImageTag="v1", **given) == "CREATE_COMPLETE"
     before = local.physical_ids("api")
     assert local.update("api", template, ImageTag="v2", **given) == "UPDATE_COMPLETE"
