@@ -215,9 +215,10 @@ def test_any_valid_settings_lint_clean(name, data, tmp_path_factory):
     # Hypothesis begins with the smallest, which is nearly what is committed, and that is linted as it is.
     stacks = build(name, values) if len(values) > len(SIZED) else None
     folder = tmp_path_factory.mktemp("rendered")
-    for stack in stacks or []:
-        (folder / f"{stack.name}.yaml").write_text(to_yaml(stack), encoding="utf-8")
     if stacks:
+        # Three of them: a linter takes half a second for each, and looks at each by itself.
+        for stack in data.draw(st.permutations(stacks))[:3]:
+            (folder / f"{stack.name}.yaml").write_text(to_yaml(stack), encoding="utf-8")
         found = lint([folder], regions=[stacks[0].region], cache=folder / "cache", processes=1)
         assert [str(finding) for finding in found] == []
 

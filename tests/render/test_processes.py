@@ -52,7 +52,7 @@ def here(tmp_path_factory):
 
 
 @pytest.mark.row("XX-09")
-@pytest.mark.parametrize("seed", ["0", "1", "4242"])
+@pytest.mark.parametrize("seed", ["0", "4242"])
 def test_another_process_with_another_hash_seed_writes_the_same_bytes(root, tmp_path, here, seed):
     in_another_process(root, tmp_path, seed)
     assert len(here) > 8
