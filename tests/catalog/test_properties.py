@@ -195,7 +195,7 @@ def build(name: str, values: dict[str, Any]) -> list[Any] | None:
 
 @pytest.mark.row("XX-08")
 @pytest.mark.parametrize("name", KINDS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_valid_settings_render_within_the_limits(name, data):
     stacks = build(name, data.draw(values_of(name, KINDS[name])))

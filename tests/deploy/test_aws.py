@@ -111,8 +111,8 @@ def test_a_missing_stack_and_a_refused_request_are_told_apart(account):
 
 
 def test_a_cli_that_does_not_come_back_is_stopped(account):
-    with pytest.raises(CliTimeoutError, match=r"did not come back within 0.05 seconds"):
-        account.cli(timeout=0.05).run(*LIST)
+    with pytest.raises(CliTimeoutError, match=r"did not come back within 0.001 seconds"):
+        account.cli(timeout=0.001).run(*LIST)
 
 
 def test_without_a_cli_there_is_a_way_to_get_one(tmp_path):
