@@ -23,6 +23,7 @@ from blueprints.components.postgres import (
     check_capacity,
     check_readers,
     database_name,
+    database_subnet_group,
 )
 from blueprints.components.secret import SecretValue
 from blueprints.model.component import Component
@@ -129,7 +130,7 @@ class Aurora(Component):
         self.name, self.port, self._database = name, PORT, database_name(name, database)
         self.engine_version = _engine_version(name)
         self.security_group = closed_security_group(name, network.vpc_id, f"PostgreSQL of {name}")
-        self.subnet_group = _subnet_group(name, network)
+        self.subnet_group = database_subnet_group(name, network)
         self.parameter_group = _parameter_group(name, parameters)
         self.log_group = None if identifier is None else _log_group(name, identifier, log_retention_days)
         generated = master_secret == "generated"
@@ -305,18 +306,6 @@ def _engine_version(name: str) -> StackParameter:
         default=MINOR_VERSIONS[-1],
         allowed=MINOR_VERSIONS,
         constraint="A version that Aurora makes clusters with",
-    )
-
-
-def _subnet_group(name: str, network: Network) -> rds.DBSubnetGroup:
-    own = network.data_subnets is not None
-    return because(
-        "Keeps the database in subnets without a way to the internet." if own else "Keeps the database private.",
-        rds.DBSubnetGroup(
-            f"{name}SubnetGroup",
-            DBSubnetGroupDescription=f"Subnets of {name}",
-            SubnetIds=network.data_subnets if own else network.private_subnets,
-        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from troposphere import cloudwatch
@@ -74,8 +74,15 @@ class DatabaseAlarms(Component):
         self.cpu = self._percent(
             "Cpu", "CPUUtilization", cpu_percent, "Look for slow queries, then choose a larger instance"
         )
-        self.connections = self._connections(max_connections, connections_percent)
-        self.memory = self._memory(memory_gib, free_memory_percent)
+        self.connections = many_connections(
+            f"{name}ConnectionsAlarm",
+            max_connections,
+            connections_percent,
+            over=self._over,
+            topic=topic,
+            pools="tasks times the size of their pools",
+        )
+        self.memory = little_memory(f"{name}MemoryAlarm", memory_gib, free_memory_percent, over=self._over, topic=topic)
         self.capacity = (
             self._percent(
                 "Capacity",
@@ -88,45 +95,70 @@ class DatabaseAlarms(Component):
         )
 
     def _percent(self, kind: str, metric: str, percent: float, advice: str) -> cloudwatch.Alarm:
-        return metric_alarm(
-            f"{self._name}{kind}Alarm",
-            description=f"{metric} of the database was above {percent:g} percent for 15 minutes. {advice}",
-            namespace=DATABASE,
-            metric=metric,
-            over=self._over,
-            topic=self._topic,
-            threshold=percent,
-            periods=3,
-        )
+        return much_used(f"{self._name}{kind}Alarm", metric, percent, over=self._over, topic=self._topic, advice=advice)
 
-    def _connections(self, most: int, percent: float) -> cloudwatch.Alarm:
-        limit = most * percent / 100
-        return metric_alarm(
-            f"{self._name}ConnectionsAlarm",
-            description=f"More than {limit:g} of {most} connections to the database are open, and what comes after the "
-            "last is refused. Look for connections that nobody closes; tasks times the size of their pools stay below",
-            namespace=DATABASE,
-            metric="DatabaseConnections",
-            over=self._over,
-            topic=self._topic,
-            threshold=limit,
-            statistic="Maximum",
-            periods=2,
-        )
 
-    def _memory(self, gib: float, percent: float) -> cloudwatch.Alarm:
-        return metric_alarm(
-            f"{self._name}MemoryAlarm",
-            description=f"Less than {percent:g} percent of the database's memory was free for 15 minutes. "
-            "Look for queries that sort or hash much and for idle connections, then choose a larger instance",
-            namespace=DATABASE,
-            metric="FreeableMemory",
-            over=self._over,
-            topic=self._topic,
-            threshold=round(gib * GIB * percent / 100),  # the metric counts bytes
-            comparison="LessThanThreshold",
-            periods=3,
-        )
+def much_used(  # noqa: PLR0913 - what tells one alarm from another
+    title: str, metric: str, percent: float, *, over: Sequence[Mapping[str, Any]], topic: Any, advice: str
+) -> cloudwatch.Alarm:
+    """A share of what a database has was above a limit, on average, for 15 minutes."""
+    return metric_alarm(
+        title,
+        description=f"{metric} of the database was above {percent:g} percent for 15 minutes. {advice}",
+        namespace=DATABASE,
+        metric=metric,
+        over=over,
+        topic=topic,
+        threshold=percent,
+        periods=3,
+    )
+
+
+def many_connections(  # noqa: PLR0913 - what tells one alarm from another
+    title: str, most: int, percent: float, *, over: Sequence[Mapping[str, Any]], topic: Any, pools: str
+) -> cloudwatch.Alarm:
+    """More than a share of the connections that a database takes are open; *pools* says what has to stay below."""
+    limit = most * percent / 100
+    return metric_alarm(
+        title,
+        description=f"More than {limit:g} of {most} connections to the database are open, and what comes after the "
+        f"last is refused. Look for connections that nobody closes; {pools} stay below",
+        namespace=DATABASE,
+        metric="DatabaseConnections",
+        over=over,
+        topic=topic,
+        threshold=limit,
+        statistic="Maximum",
+        periods=2,
+    )
+
+
+def little_memory(
+    title: str, gib: float, percent: float, *, over: Sequence[Mapping[str, Any]], topic: Any
+) -> cloudwatch.Alarm:
+    """Less than a share of a database's memory was free for 15 minutes."""
+    words = (
+        f"Less than {percent:g} percent of the database's memory was free for 15 minutes. "
+        "Look for queries that sort or hash much and for idle connections, then choose a larger instance"
+    )
+    return few_bytes(title, "FreeableMemory", gib * GIB * percent / 100, words, over=over, topic=topic)
+
+
+def few_bytes(  # noqa: PLR0913 - what tells one alarm from another
+    title: str, metric: str, least: float, description: str, *, over: Sequence[Mapping[str, Any]], topic: Any
+) -> cloudwatch.Alarm:
+    """A metric of a database that counts free bytes was below *least* of them for 15 minutes."""
+    return metric_alarm(
+        title,
+        description=description,
+        namespace=DATABASE,
+        metric=metric,
+        over=over,
+        topic=topic,
+        threshold=round(least),
+        comparison="LessThanThreshold",
+        periods=3,
+    )
 
 
 class CacheAlarms(Component):

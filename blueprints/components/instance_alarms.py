@@ -7,7 +7,14 @@ from typing import Any
 from troposphere import cloudwatch
 
 from blueprints.components.alarms import metric_alarm
-from blueprints.components.database_alarms import DATABASE, GIB
+from blueprints.components.database_alarms import (
+    DATABASE,
+    GIB,
+    few_bytes,
+    little_memory,
+    many_connections,
+    much_used,
+)
 from blueprints.model.component import Component
 from blueprints.model.errors import SettingsError
 
@@ -60,64 +67,26 @@ class InstanceAlarms(Component):
                 f"{storage_gib}; give what the instance has"
             )
         self._name, self._topic, self._over = name, topic, [{"DBInstanceIdentifier": instance}]
-        self.cpu = self._cpu(cpu_percent)
-        self.connections = self._connections(max_connections, connections_percent)
-        self.memory = self._little_left(
-            "Memory",
-            "FreeableMemory",
-            memory_gib * GIB * free_memory_percent / 100,
-            f"Less than {free_memory_percent:g} percent of the database's memory was free for 15 minutes. "
-            "Look for queries that sort or hash much and for idle connections, then choose a larger instance",
+        watched: dict[str, Any] = {"over": self._over, "topic": topic}
+        advice = "Look for slow queries, then choose a larger instance"
+        self.cpu = much_used(f"{name}CpuAlarm", "CPUUtilization", cpu_percent, advice=advice, **watched)
+        self.connections = many_connections(
+            f"{name}ConnectionsAlarm",
+            max_connections,
+            connections_percent,
+            pools="processes times their pools",
+            **watched,
         )
-        self.storage = self._little_left(
-            "Storage",
+        self.memory = little_memory(f"{name}MemoryAlarm", memory_gib, free_memory_percent, **watched)
+        self.storage = few_bytes(
+            f"{name}StorageAlarm",
             "FreeStorageSpace",
             storage_gib * GIB * free_storage_percent / 100,
             f"Less than {free_storage_percent:g} percent of {storage_gib} GiB was free for 15 minutes, so RDS did not "
             "enlarge the storage. Raise the maximum, or look for what fills it: a full database stops",
+            **watched,
         )
         self.credits = self._credits() if burstable else None
-
-    def _cpu(self, percent: float) -> cloudwatch.Alarm:
-        return metric_alarm(
-            f"{self._name}CpuAlarm",
-            description=f"CPUUtilization of the database was above {percent:g} percent for 15 minutes. "
-            "Look for slow queries, then choose a larger instance",
-            namespace=DATABASE,
-            metric="CPUUtilization",
-            over=self._over,
-            topic=self._topic,
-            threshold=percent,
-            periods=3,
-        )
-
-    def _connections(self, most: int, percent: float) -> cloudwatch.Alarm:
-        limit = most * percent / 100
-        return metric_alarm(
-            f"{self._name}ConnectionsAlarm",
-            description=f"More than {limit:g} of {most} connections to the database are open, and what comes after the "
-            "last is refused. Look for connections that nobody closes; processes times their pools stay below",
-            namespace=DATABASE,
-            metric="DatabaseConnections",
-            over=self._over,
-            topic=self._topic,
-            threshold=limit,
-            statistic="Maximum",
-            periods=2,
-        )
-
-    def _little_left(self, kind: str, metric: str, least: float, description: str) -> cloudwatch.Alarm:
-        return metric_alarm(
-            f"{self._name}{kind}Alarm",
-            description=description,
-            namespace=DATABASE,
-            metric=metric,
-            over=self._over,
-            topic=self._topic,
-            threshold=round(least),  # both metrics count bytes
-            comparison="LessThanThreshold",
-            periods=3,
-        )
 
     def _credits(self) -> cloudwatch.Alarm:
         return metric_alarm(

@@ -213,6 +213,19 @@ class Postgres(Component):
         return because(why, instance, mutable="review-required")
 
 
+def database_subnet_group(name: str, network: Network) -> rds.DBSubnetGroup:
+    """Where a database stands: in data subnets, or in the private ones of a network that has none."""
+    own = network.data_subnets is not None
+    return because(
+        "Keeps the database in subnets without a way to the internet." if own else "Keeps the database private.",
+        rds.DBSubnetGroup(
+            f"{name}SubnetGroup",
+            DBSubnetGroupDescription=f"Subnets of {name}",
+            SubnetIds=network.data_subnets if own else network.private_subnets,
+        ),
+    )
+
+
 def check_capacity(name: str, minimum: float, maximum: float, *, least: float = LEAST_ACU) -> None:
     """Raise SettingsError unless Aurora takes *minimum* to *maximum* capacity units."""
     if not (least <= minimum <= maximum and 1 <= maximum <= MOST_ACU and minimum % 0.5 == maximum % 0.5 == 0):

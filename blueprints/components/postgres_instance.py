@@ -9,7 +9,7 @@ from troposphere import Sub, rds, secretsmanager
 from blueprints.access.connections import closed_security_group
 from blueprints.components.generated_password import GeneratedPassword, generation_suffix, replaceable
 from blueprints.components.network import Network
-from blueprints.components.postgres import MOST_BACKUP_DAYS, PORT
+from blueprints.components.postgres import MOST_BACKUP_DAYS, PORT, database_subnet_group
 from blueprints.components.postgres_names import checked_database, checked_user
 from blueprints.model.component import Component
 from blueprints.model.context import because
@@ -132,7 +132,7 @@ class PostgresInstance(Component):
         self._database, self._user = checked_database(name, database), checked_user(name, user)
         self.engine_version = _engine_version(name)
         self.security_group = closed_security_group(name, network.vpc_id, f"PostgreSQL of {name}")
-        self.subnet_group = _subnet_group(name, network)
+        self.subnet_group = database_subnet_group(name, network)
         self.parameter_group = _parameter_group(name)
         self._generation = generation_suffix(name, password_generation)
         self.password = GeneratedPassword(name, description=f"Master user of {name}", generation=password_generation)
@@ -250,18 +250,6 @@ def _engine_version(name: str) -> StackParameter:
         default=MINOR_VERSIONS[-1],
         allowed=MINOR_VERSIONS,
         constraint="A version that RDS makes instances with",
-    )
-
-
-def _subnet_group(name: str, network: Network) -> rds.DBSubnetGroup:
-    own = network.data_subnets is not None
-    return because(
-        "Keeps the database in subnets without a way to the internet." if own else "Keeps the database private.",
-        rds.DBSubnetGroup(
-            f"{name}SubnetGroup",
-            DBSubnetGroupDescription=f"Subnets of {name}",
-            SubnetIds=network.data_subnets if own else network.private_subnets,
-        ),
     )
 
 

@@ -130,6 +130,21 @@ def _on_nodes(
             tags=settings.stamped_tags,
         )
     )
+    _add_ons_of_workloads(stack, settings, cluster, nodes)
+    for (namespace, account), may in permissions.items():
+        identity = PodIdentity(
+            NAMES[account],
+            cluster_name=cluster.cluster_name,
+            cluster_arn=cluster.arn,
+            namespace=namespace,
+            service_account=account,
+            may=may,
+        )
+        stack.add(identity)
+
+
+def _add_ons_of_workloads(stack: Stack, settings: Settings, cluster: EksCluster, nodes: NodeGroup) -> None:
+    """What runs on the nodes for everybody, the agent that sends logs with a role of its own."""
     container_logs = stack.add(ContainerLogs(CLUSTER, cluster=cluster, retention_days=settings.log_retention_days))
     agent = stack.add(
         AddOnRole(
@@ -154,16 +169,6 @@ def _on_nodes(
         )
     )
     stack.output("LogGroupName", add_ons.application_log_group.ref(), "Where the application's log is")
-    for (namespace, account), may in permissions.items():
-        identity = PodIdentity(
-            NAMES[account],
-            cluster_name=cluster.cluster_name,
-            cluster_arn=cluster.arn,
-            namespace=namespace,
-            service_account=account,
-            may=may,
-        )
-        stack.add(identity)
 
 
 def _on_fargate(
