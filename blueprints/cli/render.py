@@ -47,7 +47,8 @@ def render(
     for name in [architecture] if architecture else catalog.names():
         chosen = _settings(name, environments, file, _values(overrides))
         for manifest in rendering.write_all(name, chosen, output):
-            say(f"{name} {manifest.environment}: {len(manifest.stacks)} stacks")
+            count = len(manifest.stacks)
+            say(f"{name} {manifest.environment}: {count} {'stack' if count == 1 else 'stacks'}")
             click.echo(manifest.folder / "manifest.json")
         rendering.write_page(name, chosen, output)
 

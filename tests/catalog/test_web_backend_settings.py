@@ -398,6 +398,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"pool_min": 11}, r"^pool_min: 11 is more than pool_max \(10\); lower the one or raise the other"),
     ({"minimum_capacity": 4}, r"^minimum_capacity: 4 is more than maximum_capacity \(3\); lower"),
     ({"database_storage": 200}, r"^database_storage: 200 is more than database_maximum_storage \(100\); lower"),
+    ({"database_storage": 95}, r"^database_maximum_storage: 100 is less than a tenth above database_storage \(95\)"),
     ({"variables": {"DATABASE_HOST": "x"}}, r"^variables: DATABASE_HOST has a setting .*; leave it out here"),
     ({"variables": {"LOG_LEVEL": "x"}}, r"^variables: LOG_LEVEL has a setting of its own .*; leave it out here"),
     ({"secrets": ["DATABASE_PASSWORD"]}, r"^secrets: DATABASE_PASSWORD has a setting .*; leave it out here"),

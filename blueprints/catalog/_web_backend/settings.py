@@ -15,7 +15,7 @@ from blueprints.catalog._web_settings import (
     VariableValue,
 )
 from blueprints.components.distribution import PriceClass
-from blueprints.components.postgres_instance import DatabaseClass, max_connections
+from blueprints.components.postgres_instance import LEAST_GROWTH, DatabaseClass, max_connections
 from blueprints.model.errors import SettingsError
 from blueprints.model.parameters import DOMAIN_PATTERN
 
@@ -172,6 +172,12 @@ class ApplicationSettings(AlarmSettings, FrontDoorSettings):
                     f"{low}: {getattr(self, low)} is more than {high} ({getattr(self, high)}); "
                     "lower the one or raise the other"
                 )
+        most = self.database_maximum_storage
+        if self.database_storage < most < self.database_storage * LEAST_GROWTH:
+            raise SettingsError(
+                f"database_maximum_storage: {most} is less than a tenth above database_storage "
+                f"({self.database_storage}), which RDS refuses; give more, or the same for storage that does not grow"
+            )
         if self.frontend_domain_name and not self.frontend:
             raise SettingsError("frontend_domain_name: there is no frontend; leave it out or turn frontend on")
         return self
