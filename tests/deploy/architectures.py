@@ -179,6 +179,25 @@ class Target:
         return True
 
 
+class Lived:
+    """What holds of every environment that was deployed: which it is, what its stacks gave, and what became of them."""
+
+    target: Target
+    result: DeployResult
+
+    @property
+    def is_prod(self) -> bool:
+        return self.target.manifest.environment == "prod"
+
+    @property
+    def outputs(self) -> dict[str, Mapping[str, str]]:
+        return {stack.entry.name: stack.outputs for stack in self.result.stacks}
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {stack.entry.name: stack.outcome for stack in self.result.stacks}
+
+
 def read_model(target: Target, resource: Mapping[str, str]) -> dict[str, Any]:
     """The properties that a resource was made with, as CloudControl shows them: all that a stand-in has."""
     named = ("--type-name", resource["ResourceType"], "--identifier", resource["PhysicalResourceId"])

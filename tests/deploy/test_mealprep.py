@@ -24,6 +24,7 @@ from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
 from tests.deploy.architectures import (
     NOWHERE,
+    Lived,
     RunningService,
     Target,
     broken_copy,
@@ -47,7 +48,7 @@ DOMAIN = "app.example.com"
 
 
 @dataclass(frozen=True)
-class Life:
+class Life(Lived):
     """An environment as it was once."""
 
     environment: str
@@ -55,18 +56,6 @@ class Life:
     result: DeployResult
     api: RunningService
     plans: dict[str, StackPlan] = field(default_factory=dict)
-
-    @property
-    def is_prod(self) -> bool:
-        return self.environment == "prod"
-
-    @property
-    def outputs(self) -> dict[str, Mapping[str, str]]:
-        return {stack.entry.name: stack.outputs for stack in self.result.stacks}
-
-    @property
-    def outcomes(self) -> dict[str, str]:
-        return {stack.entry.name: stack.outcome for stack in self.result.stacks}
 
 
 def _live(target: Target, result: DeployResult) -> Life:

@@ -26,6 +26,7 @@ from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
 from tests.deploy.architectures import (
     NOWHERE,
+    Lived,
     RunningService,
     Target,
     broken_copy,
@@ -62,7 +63,7 @@ class ListenerRule:
 
 
 @dataclass(frozen=True)
-class Life:
+class Life(Lived):
     """An environment as it was once."""
 
     environment: str
@@ -72,18 +73,6 @@ class Life:
     rules: dict[str, ListenerRule]
     """Of the listener for HTTPS, by priority."""
     plans: dict[str, StackPlan] = field(default_factory=dict)
-
-    @property
-    def is_prod(self) -> bool:
-        return self.environment == "prod"
-
-    @property
-    def outputs(self) -> dict[str, Mapping[str, str]]:
-        return {stack.entry.name: stack.outputs for stack in self.result.stacks}
-
-    @property
-    def outcomes(self) -> dict[str, str]:
-        return {stack.entry.name: stack.outcome for stack in self.result.stacks}
 
 
 def _live(target: Target, result: DeployResult) -> Life:

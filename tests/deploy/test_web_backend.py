@@ -26,6 +26,7 @@ from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
 from tests.deploy.architectures import (
     NOWHERE,
+    Lived,
     Rule,
     RunningService,
     Target,
@@ -50,7 +51,7 @@ CLOUDFRONT = "pl-3b927c52"  # its managed prefix list in us-east-1
 
 
 @dataclass(frozen=True)
-class Life:
+class Life(Lived):
     """An environment as it was once."""
 
     environment: str
@@ -58,18 +59,6 @@ class Life:
     result: DeployResult
     api: RunningService
     plans: dict[str, StackPlan] = field(default_factory=dict)
-
-    @property
-    def is_prod(self) -> bool:
-        return self.environment == "prod"
-
-    @property
-    def outputs(self) -> dict[str, Mapping[str, str]]:
-        return {stack.entry.name: stack.outputs for stack in self.result.stacks}
-
-    @property
-    def outcomes(self) -> dict[str, str]:
-        return {stack.entry.name: stack.outcome for stack in self.result.stacks}
 
 
 def _live(target: Target, result: DeployResult) -> Life:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from blueprints.deploy.local import Emulator
 from blueprints.deploy.plan import StackPlan
 from blueprints.model.errors import DeployError
 from blueprints.render.manifest import Manifest
-from tests.deploy.architectures import NOWHERE, Rule, Target, read_model, retention, security_group_rules
+from tests.deploy.architectures import NOWHERE, Lived, Rule, Target, read_model, retention, security_group_rules
 
 pytestmark = [pytest.mark.xdist_group("web-backend-beanstalk"), pytest.mark.row("WB-03")]
 
@@ -35,7 +34,7 @@ OPTIONS = "aws:elasticbeanstalk:"
 
 
 @dataclass(frozen=True)
-class Life:
+class Life(Lived):
     """An environment as it was once."""
 
     environment: str
@@ -48,18 +47,6 @@ class Life:
     bundles: dict[str, dict[str, str]]
     """Texts of the files in each bundle that was uploaded, by key."""
     plans: dict[str, StackPlan] = field(default_factory=dict)
-
-    @property
-    def is_prod(self) -> bool:
-        return self.environment == "prod"
-
-    @property
-    def outputs(self) -> dict[str, Mapping[str, str]]:
-        return {stack.entry.name: stack.outputs for stack in self.result.stacks}
-
-    @property
-    def outcomes(self) -> dict[str, str]:
-        return {stack.entry.name: stack.outcome for stack in self.result.stacks}
 
     @property
     def options(self) -> dict[str, dict[str, str]]:

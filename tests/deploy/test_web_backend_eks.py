@@ -11,9 +11,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from blueprints.deploy.workloads import Prepared, prepare
 from blueprints.model.errors import DeployError
 from blueprints.model.settings import Settings
 from blueprints.render.manifest import Manifest
-from tests.deploy.architectures import NO_WAIT, Target, dependents
+from tests.deploy.architectures import NO_WAIT, Lived, Target, dependents
 from tests.support.cluster import SUCCEEDED, Cluster
 
 pytestmark = pytest.mark.xdist_group("web-backend-eks")
@@ -75,7 +74,7 @@ _apis = cache(Apis)
 
 
 @dataclass(frozen=True)
-class Life:
+class Life(Lived):
     """A cluster as it was once, and the stacks around it."""
 
     target: Target
@@ -90,16 +89,8 @@ class Life:
     plans: dict[str, StackPlan] = field(default_factory=dict)
 
     @property
-    def is_prod(self) -> bool:
-        return self.target.manifest.environment == "prod"
-
-    @property
     def name(self) -> str:
         return str(self.cluster["name"])
-
-    @cached_property
-    def outputs(self) -> dict[str, Mapping[str, str]]:
-        return {stack.entry.name: stack.outputs for stack in self.result.stacks}
 
     @property
     def apis(self) -> Apis:
